@@ -1,0 +1,214 @@
+package view
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/codenotary/immudb/embedded/store"
+	"github.com/tidwall/btree"
+)
+
+// Range says which keys a scan visits: those that start with Prefix and lie
+// beyond After (exclusive) in the direction of the scan.
+type Range struct {
+	Prefix []byte
+	After  []byte // nil: from the first key of the prefix
+	Desc   bool
+}
+
+// Scan yields for each key in the range its version at a moment (see
+// [View.Get]), in key order. Keys without a version at that moment are left
+// out; deleted versions are yielded as such.
+func (v *View) Scan(ctx context.Context, r Range, at uint64) iter.Seq2[Version, error] {
+	return func(yield func(Version, error) bool) {
+		indexed, err := v.openIndexed(ctx, r)
+		if err != nil {
+			yield(Version{}, err)
+			return
+		}
+		defer indexed.close()
+		newer := openOverlay(v.overlay, r)
+		defer newer.iter.Release()
+
+		for {
+			if err := ctx.Err(); err != nil {
+				yield(Version{}, err)
+				return
+			}
+			if err := indexed.fill(); err != nil {
+				yield(Version{}, err)
+				return
+			}
+			newer.fill()
+			version, ok, more, err := v.next(indexed, newer, r.Desc, at)
+			if err != nil {
+				yield(Version{}, err)
+				return
+			}
+			if !more {
+				return
+			}
+			if ok && !yield(version, nil) {
+				return
+			}
+		}
+	}
+}
+
+// next takes the nearest key of both sources and returns its version at a
+// moment; ok is false if the key had none yet, more is false at the end.
+func (v *View) next(indexed *indexCursor, newer *overlayCursor, desc bool, at uint64) (version Version, ok, more bool, err error) {
+	switch {
+	case !indexed.valid && !newer.valid:
+		return Version{}, false, false, nil
+	case !indexed.valid:
+		ok, version = v.takeOverlay(newer, at)
+		return version, ok, true, nil
+	case !newer.valid:
+		version, ok, err = v.takeIndexed(indexed, at)
+		return version, ok, true, err
+	}
+	order := strings.Compare(newer.key, string(indexed.key))
+	if desc {
+		order = -order
+	}
+	switch {
+	case order < 0:
+		ok, version = v.takeOverlay(newer, at)
+	case order > 0:
+		version, ok, err = v.takeIndexed(indexed, at)
+	default:
+		if ok, version = v.takeOverlay(newer, at); ok {
+			indexed.valid = false
+		} else {
+			version, ok, err = v.takeIndexed(indexed, at)
+		}
+	}
+	return version, ok, true, err
+}
+
+func (v *View) takeOverlay(c *overlayCursor, at uint64) (bool, Version) {
+	c.valid = false
+	e, ok := v.overlayAt(c.key, at)
+	if !ok {
+		return false, Version{}
+	}
+	return true, e.version()
+}
+
+func (v *View) takeIndexed(c *indexCursor, at uint64) (Version, bool, error) {
+	c.valid = false
+	return v.refAt(c.key, c.ref, at)
+}
+
+// indexCursor walks the keys of the snapshot.
+type indexCursor struct {
+	ctx    context.Context
+	reader store.KeyReader
+	key    []byte
+	ref    store.ValueRef
+	valid  bool
+	done   bool
+}
+
+func (v *View) openIndexed(ctx context.Context, r Range) (*indexCursor, error) {
+	reader, err := v.snapshot.NewKeyReader(store.KeyReaderSpec{
+		Prefix:    r.Prefix,
+		SeekKey:   r.After,
+		DescOrder: r.Desc,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the index: %w", err)
+	}
+	return &indexCursor{ctx: ctx, reader: reader}, nil
+}
+
+func (c *indexCursor) close() { _ = c.reader.Close() }
+
+func (c *indexCursor) fill() error {
+	if c.valid || c.done {
+		return nil
+	}
+	key, ref, err := c.reader.Read(c.ctx)
+	if errors.Is(err, store.ErrNoMoreEntries) {
+		c.done = true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the index: %w", err)
+	}
+	c.key, c.ref, c.valid = bytes.Clone(key), ref, true
+	return nil
+}
+
+// overlayCursor walks the distinct keys of the overlay.
+type overlayCursor struct {
+	iter    btree.IterG[entry]
+	prefix  string
+	key     string
+	started bool
+	seek    entry
+	desc    bool
+	valid   bool
+	done    bool
+}
+
+func openOverlay(tree *btree.BTreeG[entry], r Range) *overlayCursor {
+	c := &overlayCursor{iter: tree.Iter(), prefix: string(r.Prefix), desc: r.Desc}
+	switch {
+	case r.After != nil:
+		c.key, c.started = string(r.After), true
+	case r.Desc:
+		c.seek = entry{key: prefixEnd(r.Prefix)}
+	default:
+		c.seek = entry{key: c.prefix}
+	}
+	return c
+}
+
+// prefixEnd returns the first key after all keys with the prefix, which never
+// consists of 0xFF bytes only.
+func prefixEnd(prefix []byte) string {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return string(end[:i+1])
+		}
+	}
+	return strings.Repeat("\xff", 2048)
+}
+
+func (c *overlayCursor) fill() {
+	if c.valid || c.done {
+		return
+	}
+	seek := c.seek
+	if c.started { // beyond all versions of the last key
+		seek = entry{key: c.key, tx: Newest}
+		if c.desc {
+			seek.tx = 0
+		}
+	}
+	c.started = true
+	if !c.position(seek) || !strings.HasPrefix(c.iter.Item().key, c.prefix) {
+		c.done = true
+		return
+	}
+	c.key, c.valid = c.iter.Item().key, true
+}
+
+// position moves to the first entry at or after seek, or, descending, to the
+// last entry before it. No entry has transaction 0 or Newest.
+func (c *overlayCursor) position(seek entry) bool {
+	if !c.desc {
+		return c.iter.Seek(seek)
+	}
+	if c.iter.Seek(seek) {
+		return c.iter.Prev()
+	}
+	return c.iter.Last()
+}
