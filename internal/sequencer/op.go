@@ -1,0 +1,166 @@
+package sequencer
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/record"
+)
+
+// Errors of operations. They come wrapped in an [OpError].
+var (
+	ErrCollectionNotFound = errors.New("collection not found")
+	ErrCollectionExists   = errors.New("collection exists already")
+	ErrNotFound           = errors.New("document not found")
+	ErrDuplicateID        = errors.New("a document with this id exists already")
+	ErrRevisionConflict   = errors.New("revision conflict")
+	ErrAppendOnly         = errors.New("collection is append-only")
+	ErrRepeatedDocument   = errors.New("document occurs twice in one transaction")
+	ErrTooLarge           = errors.New("too large")
+	ErrInvalidDocument    = errors.New("invalid document")
+)
+
+// OpError says which operation of a request failed, and on what.
+type OpError struct {
+	Index      int    // of the operation in its request
+	Collection string // name
+	ID         value.Value
+	Err        error
+}
+
+func (e *OpError) Error() string {
+	where := "collection " + e.Collection
+	if !e.ID.IsNull() {
+		where += ", document " + string(e.ID.AppendJSON(nil))
+	}
+	return where + ": " + e.Err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// RevisionError is an [ErrRevisionConflict] with its numbers; 0 stands for an
+// id that was never used.
+type RevisionError struct{ Expected, Newest uint64 }
+
+func (e *RevisionError) Error() string {
+	return fmt.Sprintf("%v: expected revision %d, the newest is %d", ErrRevisionConflict, e.Expected, e.Newest)
+}
+
+// Unwrap returns ErrRevisionConflict.
+func (e *RevisionError) Unwrap() error { return ErrRevisionConflict }
+
+// Op is one operation on a document, or on the catalog if Define, Drop or
+// Rewrite is set.
+type Op struct {
+	Kind       proof.Operation
+	Collection string
+	ID         value.Value // document id
+	Body       []byte      // insert, replace: the document without _id, canonical
+	Patch      value.Value // update: an RFC 7396 merge patch without _id
+	PatchBytes int         // what the patch takes in memory, roughly
+	IfRevision *uint64     // the revision that must be the newest, 0 for an id never used; nil for any
+	Author     string
+
+	Define *catalog.Collection // create this collection; ID is ignored
+	Drop   bool                // drop Collection
+
+	Rewrite []uint32 // write the definitions of these collections again
+
+	prepared *record.Record // of Body, for a collection with the same options
+}
+
+func (op *Op) onCatalog() bool { return op.Define != nil || op.Drop || op.Rewrite != nil }
+
+// Prepare does the part of the work that needs no state, outside the
+// sequencer: for a collection like coll it hashes the body's property tree and
+// compresses it.
+func (op *Op) Prepare(coll *catalog.Collection) error {
+	rec, err := newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
+	op.prepared = rec
+	return err
+}
+
+// newRecord makes the record of a body (nil for a tombstone), all but its
+// revision, its previous manifest and its slot.
+func newRecord(kind proof.Operation, author string, body []byte, mode ptree.Mode, compress bool) (*record.Record, error) {
+	if len(body) > record.MaxBody {
+		return nil, fmt.Errorf("%w: the document has %d bytes in canonical form, the limit is %d", ErrTooLarge, len(body), record.MaxBody)
+	}
+	rec := &record.Record{Operation: kind, Mode: mode, Author: author}
+	_, _ = rand.Read(rec.Seed[:]) // never fails
+	var err error
+	rec.Root, rec.Leaves, err = ptree.Root(body, rec.Seed, mode)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
+	}
+	switch {
+	case body == nil:
+	case compress:
+		rec.Body = record.CompressedBody(body)
+	default:
+		rec.Body = record.PlainBody(body)
+	}
+	return rec, nil
+}
+
+// record returns the record of the operation on a document whose newest record
+// is old (nil if there never was one).
+func (op *Op) record(coll *catalog.Collection, old *record.Record) (*record.Record, error) {
+	exists := old != nil && !old.IsTombstone()
+	var newest uint64
+	if old != nil {
+		newest = old.Revision
+	}
+	switch {
+	case op.Kind == proof.Insert && exists:
+		return nil, ErrDuplicateID
+	case op.IfRevision != nil && *op.IfRevision != newest:
+		return nil, &RevisionError{Expected: *op.IfRevision, Newest: newest}
+	case op.Kind != proof.Insert && !exists:
+		return nil, ErrNotFound
+	case op.Kind != proof.Insert && coll.AppendOnly:
+		return nil, fmt.Errorf("%w: documents can only be inserted", ErrAppendOnly)
+	}
+	switch op.Kind {
+	case proof.Delete:
+		return newRecord(op.Kind, op.Author, nil, coll.Mode, coll.Compress)
+	case proof.Update:
+		body, err := patched(old, op.Patch)
+		if err != nil {
+			return nil, err
+		}
+		return newRecord(op.Kind, op.Author, body, coll.Mode, coll.Compress)
+	default:
+		if op.prepared != nil && op.prepared.Mode == coll.Mode {
+			return op.prepared, nil
+		}
+		return newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
+	}
+}
+
+func patched(old *record.Record, patch value.Value) ([]byte, error) {
+	canonical, err := old.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := canon.Decode(canonical)
+	if err != nil {
+		return nil, fmt.Errorf("stored document: %w", err)
+	}
+	doc = value.MergePatch(doc, patch)
+	if doc.Kind() != value.KindObject {
+		return nil, fmt.Errorf("%w: a patch must be an object, not of type %s", ErrInvalidDocument, patch.Kind())
+	}
+	body := canon.Encode(doc)
+	if err := canon.Valid(body); err != nil { // depth may have grown
+		return nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
+	}
+	return body, nil
+}
