@@ -1,0 +1,161 @@
+package check
+
+import (
+	"github.com/codenotary/immudb/embedded/store"
+
+	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/keys"
+)
+
+// collection is what is known of a collection after the transactions read so far.
+type collection struct {
+	name       string
+	mode       ptree.Mode
+	appendOnly bool
+	compress   bool
+	author     string
+	changedTx  uint64
+	droppedTx  uint64 // 0 if it exists
+	unknown    bool   // a definition was truncated; this is what the engine says
+}
+
+// readDefinitions reads a transaction that changes collections: the format
+// version, if it is there, and definitions.
+func (c *checker) readDefinitions(tx uint64, entries []*store.TxEntry) error {
+	for i, e := range entries {
+		kind := kindOf(e.Key())
+		if kind != formatEntry && kind != definitionEntry {
+			continue
+		}
+		if md := metadata(e); len(md) > 0 {
+			c.problem(Layout, tx, "key %x has metadata %x", e.Key(), md)
+		}
+		b, held, err := c.value(tx, e)
+		if err != nil {
+			return err
+		}
+		c.note(tx, e, b, held)
+		if kind == definitionEntry {
+			c.readDefinition(tx, e.Key(), b, held)
+			continue
+		}
+		if i != 0 {
+			c.problem(Layout, tx, "the format version is entry %d, not the first", i)
+		}
+		if held && (len(b) != 1 || b[0] != catalog.Format) {
+			c.problem(Catalog, tx, "format version %x, this version reads %d", b, catalog.Format)
+		}
+	}
+	return nil
+}
+
+func (c *checker) readDefinition(tx uint64, key, b []byte, held bool) {
+	id, _ := keys.ParseCollection(key) // that is how it was recognised
+	known := c.collections[id]
+	if !held {
+		c.assume(tx, id, known)
+		return
+	}
+	def, err := catalog.Decode(id, b, tx)
+	if err != nil {
+		c.definitionProblem(tx, id, "%v", err)
+		return
+	}
+	switch {
+	case known == nil:
+		c.created(tx, def)
+	case def.Rewritten:
+		c.rewritten(tx, def, known)
+	default:
+		c.dropped(tx, def, known)
+	}
+}
+
+// assume takes from the engine's own catalog what a truncated definition said:
+// the name and the options of a collection never change.
+func (c *checker) assume(tx uint64, id uint32, known *collection) {
+	if known == nil {
+		known = &collection{}
+		c.collections[id] = known
+		def, ok := c.final.ByID(id)
+		if !ok {
+			c.definitionProblem(tx, id, "the engine does not know it")
+			return
+		}
+		known.name, known.mode, known.appendOnly, known.compress = def.Name, def.Mode, def.AppendOnly, def.Compress
+	} else {
+		known.droppedTx = tx // what else
+	}
+	known.unknown, known.changedTx = true, tx
+}
+
+func (c *checker) created(tx uint64, def *catalog.Collection) {
+	if def.Rewritten || def.Dropped {
+		c.definitionProblem(tx, def.ID, "its first definition is not one that creates it")
+	}
+	if def.ID != uint32(len(c.collections))+1 {
+		c.definitionProblem(tx, def.ID, "numbers are given in order, the next one was %d", len(c.collections)+1)
+	}
+	for id, other := range c.collections {
+		if other.name == def.Name && other.droppedTx == 0 {
+			c.definitionProblem(tx, def.ID, "collection %d has its name %s", id, def.Name)
+		}
+	}
+	c.collections[def.ID] = &collection{
+		name: def.Name, mode: def.Mode, appendOnly: def.AppendOnly, compress: def.Compress,
+		author: def.Author, changedTx: tx,
+	}
+}
+
+func (known *collection) sameAs(def *catalog.Collection) bool {
+	return known.name == def.Name && known.mode == def.Mode &&
+		known.appendOnly == def.AppendOnly && known.compress == def.Compress
+}
+
+func (c *checker) rewritten(tx uint64, def *catalog.Collection, known *collection) {
+	same := known.sameAs(def) && def.Dropped == (known.droppedTx != 0) && def.ChangedTx == known.changedTx
+	if !same || !known.unknown && def.Author != known.author {
+		c.definitionProblem(tx, def.ID, "its definition was written again, but not the same")
+	}
+	known.author, known.unknown = def.Author, false
+}
+
+func (c *checker) dropped(tx uint64, def *catalog.Collection, known *collection) {
+	if !def.Dropped || known.droppedTx != 0 || !known.sameAs(def) {
+		c.definitionProblem(tx, def.ID, "its definition changed, but can only be dropped once")
+	}
+	known.droppedTx, known.changedTx, known.author, known.unknown = tx, tx, def.Author, false
+}
+
+func (c *checker) definitionProblem(tx uint64, id uint32, detail string, args ...any) {
+	r := recordCheck{checker: c, tx: tx, coll: id}
+	r.problem(Catalog, detail, args...)
+}
+
+// checkCatalog compares the collections found with those of the engine.
+func (c *checker) checkCatalog() error {
+	at := c.report.State.TxID
+	for _, id := range c.final.IDs() {
+		def, _ := c.final.ByID(id)
+		if def.CreatedTx > at {
+			continue // newer than what was read
+		}
+		known, ok := c.collections[id]
+		if !ok {
+			c.definitionProblem(0, id, "the engine has it, the ledger does not")
+			continue
+		}
+		now, exists := c.final.ByName(def.Name, at)
+		exists = exists && now.ID == id
+		if !known.sameAs(def) || exists != (known.droppedTx == 0) {
+			c.definitionProblem(known.changedTx, id, "the engine has it otherwise than the ledger")
+		}
+	}
+	for id := range c.collections {
+		if _, ok := c.final.ByID(id); !ok {
+			c.definitionProblem(0, id, "the ledger has it, the engine does not")
+		}
+	}
+	return nil
+}

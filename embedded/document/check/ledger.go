@@ -1,0 +1,196 @@
+package check
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/codenotary/immudb/embedded/store"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/immudoc/immudoc/embedded/document/proof"
+)
+
+// readLedger reads every transaction once, in order.
+func (c *checker) readLedger() error {
+	holder := store.NewTx(c.st.MaxTxEntries(), c.st.MaxKeyLen())
+	for tx := uint64(1); tx <= c.report.State.TxID; tx++ {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		err := c.st.ReadTx(tx, false, holder)
+		switch {
+		case errors.Is(err, store.ErrAlreadyClosed):
+			return err
+		case err != nil:
+			c.problem(Transaction, tx, "cannot be read: %v", err)
+			c.previous, c.logBroken = nil, true
+			continue
+		}
+		c.report.Transactions++
+		c.checkHeader(tx, holder)
+		if err := c.readEntries(tx, holder.Entries()); err != nil {
+			return err
+		}
+		if c.progress != nil {
+			c.progress(tx)
+		}
+	}
+	if c.previous != nil && c.previous.ID == c.report.State.TxID && c.previous.Alh() != c.report.State.Alh {
+		c.problem(Transaction, c.previous.ID, "the state of the database is not the hash of this transaction")
+	}
+	return nil
+}
+
+// checkHeader compares a header with the entries it commits to, with the header
+// before and with the log of all transactions before.
+func (c *checker) checkHeader(tx uint64, holder *store.Tx) {
+	h := holder.Header()
+	if h.ID != tx {
+		c.problem(Transaction, tx, "is numbered %d", h.ID)
+	}
+	if n := len(holder.Entries()); n != h.NEntries {
+		c.problem(Transaction, tx, "has %d entries where its header says %d", n, h.NEntries)
+	}
+	if h.Version == proof.HeaderVersion && entriesRoot(holder.Entries()) != h.Eh {
+		c.problem(Transaction, tx, "the root of entries is not that of the entries")
+	}
+	if p := c.previous; p != nil {
+		if p.Alh() != h.PrevAlh {
+			c.problem(Transaction, tx, "does not follow transaction %d", p.ID)
+		}
+		if h.Ts < p.Ts {
+			c.problem(Transaction, tx, "is older than transaction %d", p.ID)
+		}
+	}
+	switch {
+	case h.BlTxID >= tx:
+		c.problem(Transaction, tx, "its log covers %d transactions", h.BlTxID)
+	case h.BlTxID == c.log.leaves && h.BlTxID > 0 && !c.logBroken && c.log.root() != h.BlRoot:
+		c.problem(Transaction, tx, "the root of the log is not that of the %d transactions before", h.BlTxID)
+	}
+	c.previous = header(h)
+	alh := c.previous.Alh()
+	c.log.push(tlog.RecordHash(alh[:]))
+}
+
+func header(h *store.TxHeader) *proof.Header {
+	p := &proof.Header{
+		ID: h.ID, Ts: h.Ts, BlTxID: h.BlTxID, BlRoot: h.BlRoot, PrevAlh: h.PrevAlh,
+		Version: h.Version, NEntries: h.NEntries, Eh: h.Eh,
+	}
+	if h.Metadata != nil {
+		p.Metadata = h.Metadata.Bytes()
+	}
+	return p
+}
+
+// entriesRoot is the RFC 6962 root over the digests of entries, see
+// [proof.EntryDigest].
+func entriesRoot(entries []*store.TxEntry) proof.Hash {
+	var f frontier
+	for _, e := range entries {
+		md, key, value := metadata(e), e.Key(), e.HVal()
+		b := binary.BigEndian.AppendUint16(nil, uint16(len(md)))
+		b = append(b, md...)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(key)))
+		b = append(b, key...)
+		digest := sha256.Sum256(append(b, value[:]...))
+		f.push(tlog.RecordHash(digest[:]))
+	}
+	return f.root()
+}
+
+func metadata(e *store.TxEntry) []byte {
+	if e.Metadata() == nil {
+		return nil
+	}
+	return e.Metadata().Bytes()
+}
+
+// frontier is what must be kept of an RFC 6962 tree to add leaves to it: the
+// roots of its complete subtrees, the largest first.
+type frontier struct {
+	leaves uint64
+	roots  []tlog.Hash
+}
+
+func (f *frontier) push(leaf tlog.Hash) {
+	f.leaves++
+	for n := f.leaves; n%2 == 0; n /= 2 {
+		last := len(f.roots) - 1
+		leaf = tlog.NodeHash(f.roots[last], leaf)
+		f.roots = f.roots[:last]
+	}
+	f.roots = append(f.roots, leaf)
+}
+
+func (f *frontier) root() proof.Hash {
+	if len(f.roots) == 0 {
+		return sha256.Sum256(nil)
+	}
+	root := f.roots[len(f.roots)-1]
+	for i := len(f.roots) - 2; i >= 0; i-- {
+		root = tlog.NodeHash(f.roots[i], root)
+	}
+	return proof.Hash(root)
+}
+
+// extent is how far a log of values is held and lost.
+type extent struct {
+	held   int64 // lowest offset of a value that is held, -1 if none
+	lost   int64 // highest offset of a value that is lost, -1 if none
+	lostTx uint64
+}
+
+// value reads the value of an entry. held is false if the ledger has it no
+// longer, or if it is not what its hash says, which is noted as a problem.
+func (c *checker) value(tx uint64, e *store.TxEntry) (b []byte, held bool, err error) {
+	if e.VLen() == 0 {
+		if e.HVal() == sha256.Sum256(nil) {
+			return nil, true, nil
+		}
+		c.truncated(tx) // a replica's, whose primary had truncated it
+		return nil, false, nil
+	}
+	log, offset := byte(e.VOff()>>56), e.VOff()&(1<<56-1)
+	x, ok := c.values[log]
+	if !ok {
+		x = &extent{held: -1, lost: -1}
+		c.values[log] = x
+	}
+	b, err = c.st.ReadValue(e)
+	switch {
+	case err == nil:
+		if x.held < 0 || offset < x.held {
+			x.held = offset
+		}
+		return b, true, nil
+	case errors.Is(err, io.EOF):
+		c.truncated(tx)
+		if offset > x.lost {
+			x.lost, x.lostTx = offset, tx
+		}
+		return nil, false, nil
+	case errors.Is(err, store.ErrCorruptedData):
+		c.problem(Value, tx, "the value of key %x is not what was written", e.Key())
+		return nil, false, nil
+	default:
+		return nil, false, fmt.Errorf("transaction %d: reading a value: %w", tx, err)
+	}
+}
+
+func (c *checker) truncated(tx uint64) { c.report.Truncated = max(c.report.Truncated, tx) }
+
+// checkLosses finds values that are lost though older ones of the same log are
+// held: truncation drops from the beginning.
+func (c *checker) checkLosses() error {
+	for _, x := range c.values {
+		if x.held >= 0 && x.lost > x.held {
+			c.problem(Value, x.lostTx, "a value is lost though older ones are held: this is no truncation")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/codenotary/immudb/embedded/store"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/record"
+)
+
+// Metadata of records.
+const (
+	noMetadata      = ""
+	deletedMetadata = "\x00"
+)
+
+// history is what is known of a document after the transactions read so far.
+type history struct {
+	revisions uint64
+	manifest  *proof.Hash // of the last revision, nil if it could not be read
+	exists    bool        // the last revision is no tombstone
+}
+
+// recordCheck is one record on the bench.
+type recordCheck struct {
+	*checker
+	tx   uint64
+	coll uint32
+	id   value.Value
+}
+
+func (r *recordCheck) problem(rule Rule, detail string, args ...any) {
+	p := Problem{Rule: rule, Tx: r.tx, CollectionID: r.coll, ID: r.id, Detail: fmt.Sprintf(detail, args...)}
+	if coll := r.collections[r.coll]; coll != nil {
+		p.Collection = coll.name
+	}
+	r.add(p)
+}
+
+// readRecord checks the record in an entry and takes its manifest out of its
+// slot. position is that of the record among those of its transaction.
+func (c *checker) readRecord(tx uint64, e *store.TxEntry, position uint64, slots map[uint64]proof.Hash, known bool) error {
+	collID, id, err := keys.ParseDocument(e.Key())
+	if err != nil {
+		return err // not possible: that is how it was recognised
+	}
+	r := &recordCheck{checker: c, tx: tx, coll: collID, id: id}
+	h := c.histories[string(e.Key())]
+	if h == nil {
+		h = &history{}
+		c.histories[string(e.Key())] = h
+	}
+	before := *h
+	h.revisions++
+	h.manifest, h.exists = nil, string(metadata(e)) != deletedMetadata
+	c.report.Revisions++
+
+	coll := c.collections[collID]
+	switch {
+	case coll == nil:
+		r.problem(Catalog, "there is no such collection")
+	case coll.droppedTx != 0 && !coll.unknown:
+		r.problem(Catalog, "the collection was dropped by transaction %d", coll.droppedTx)
+	}
+	b, held, err := c.value(tx, e)
+	if err != nil {
+		return err
+	}
+	c.note(tx, e, b, held)
+	if !held {
+		delete(slots, position)
+		return nil
+	}
+	rec, err := record.Decode(b)
+	if err != nil {
+		r.problem(Record, "%v", err)
+		delete(slots, position)
+		return nil
+	}
+	r.checkMetadata(e, rec)
+	r.checkBody(rec)
+	r.checkHistory(rec, &before)
+	if coll == nil {
+		delete(slots, position)
+		return nil
+	}
+	r.checkCollection(rec, coll)
+	manifest := rec.Manifest(collID, coll.name, canon.Encode(id))
+	if _, err := proof.ParseManifest(manifest.Encode()); err != nil {
+		r.problem(Record, "%v", err)
+	}
+	hash := manifest.Hash()
+	h.manifest = &hash
+	r.checkSlot(rec, hash, position, slots, known)
+	return nil
+}
+
+func (r *recordCheck) checkMetadata(e *store.TxEntry, rec *record.Record) {
+	want := noMetadata
+	if rec.IsTombstone() {
+		want = deletedMetadata
+	}
+	if md := string(metadata(e)); md != want {
+		r.problem(Record, "%s has the metadata %x, not %x", rec.Operation, md, want)
+	}
+}
+
+// checkBody computes the property tree from the body.
+func (r *recordCheck) checkBody(rec *record.Record) {
+	body, err := rec.Canonical()
+	if err != nil {
+		r.problem(Body, "%v", err)
+		return
+	}
+	root, leaves, err := ptree.Root(body, rec.Seed, rec.Mode)
+	switch {
+	case err != nil:
+		r.problem(Body, "%v", err)
+	case root != rec.Root || leaves != rec.Leaves:
+		r.problem(Body, "the property root, of %d leaves, is not that of the body, of %d", rec.Leaves, leaves)
+	}
+}
+
+func (r *recordCheck) checkHistory(rec *record.Record, before *history) {
+	if rec.Revision != before.revisions+1 {
+		r.problem(Chain, "revision %d follows revision %d", rec.Revision, before.revisions)
+	}
+	if before.manifest != nil && rec.Previous != *before.manifest {
+		r.problem(Chain, "revision %d does not point to the manifest of the one before", rec.Revision)
+	}
+	switch inserts := rec.Operation == proof.Insert; {
+	case inserts && before.exists:
+		r.problem(Chain, "insert of a document that exists")
+	case !inserts && !before.exists:
+		r.problem(Chain, "%s of a document that does not exist", rec.Operation)
+	}
+}
+
+func (r *recordCheck) checkCollection(rec *record.Record, coll *collection) {
+	if rec.Mode != coll.mode {
+		r.problem(Catalog, "evidence mode %s in a collection of mode %s", rec.Mode, coll.mode)
+	}
+	if coll.appendOnly && rec.Operation != proof.Insert {
+		r.problem(Catalog, "%s in an append-only collection", rec.Operation)
+	}
+}
+
+// checkSlot compares the manifest with the one in the record's slot, and takes
+// that slot away.
+func (r *recordCheck) checkSlot(rec *record.Record, hash proof.Hash, position uint64, slots map[uint64]proof.Hash, known bool) {
+	if rec.Slot != position {
+		r.problem(Record, "record %d of its transaction claims slot %d", position, rec.Slot)
+	}
+	slot, ok := slots[rec.Slot]
+	delete(slots, rec.Slot)
+	switch {
+	case !ok && known:
+		r.problem(Manifest, "slot %d is used twice or empty", rec.Slot)
+	case ok && slot != hash:
+		r.problem(Manifest, "slot %d does not hold the manifest of revision %d", rec.Slot, rec.Revision)
+	}
+}

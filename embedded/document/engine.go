@@ -1,0 +1,232 @@
+// Package document is the façade of immudoc: a database of JSON documents kept
+// in an immudb ledger, in which every revision can be proved, whole or one
+// property at a time, to anyone who holds a trusted state.
+//
+// [Open] opens a database of its own in a folder, with no server. [Attach] puts
+// an [Engine] on a store that somebody else opened, which is how immudoc lives
+// inside the immudb server. Both are the same engine with the same proofs.
+//
+// An Engine is safe for concurrent use. Writes are durable when they return,
+// and visible to every read that starts after. Verifying is not done here but
+// in package proof, which needs no database.
+package document
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/codenotary/immudb/embedded/store"
+
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/ledger"
+	"github.com/immudoc/immudoc/internal/sequencer"
+	"github.com/immudoc/immudoc/internal/view"
+)
+
+// closeGrace is how long Close waits for writes that the store has not
+// committed, for example because the disk is full.
+const closeGrace = 5 * time.Second
+
+// Engine is an open document database.
+type Engine struct {
+	name    string
+	author  string
+	st      *store.ImmuStore
+	path    string
+	clock   func() time.Time
+	source  *view.Source
+	ledger  *ledger.Ledger
+	replica atomic.Bool
+
+	ready   chan struct{} // closed when the engine is open, or failed to
+	openErr error         // set before ready is closed
+	ctx     context.Context
+	cancel  context.CancelFunc
+	opening sync.WaitGroup
+	seq     *sequencer.Sequencer // set before ready is closed
+
+	roles   sync.Mutex // serialises changes of role
+	closing sync.Once
+	release func() error // of what Open holds beside the engine
+}
+
+// AttachOptions of an engine on somebody else's store.
+type AttachOptions struct {
+	Name         string // of the database
+	Path         string // folder of the store
+	Replica      bool   // the database takes writes from its primary only
+	OverlayBytes int    // see [Options]; 0 for the default
+	CacheBytes   int    // see [Options]
+	// FixedTime leaves the store's clock alone: the database leaves times out of
+	// its ledger.
+	FixedTime bool
+
+	clock func() time.Time // time.Now, but in tests
+}
+
+// Attach puts an engine on an open store with multi-indexing that nobody writes
+// to yet, and returns at once: the store's index catches up in the background, and requests wait
+// for it. The store must stay open until [Engine.Close] has returned; then, if
+// it closes without an error, [Engine.MarkClean] should be called.
+func Attach(st *store.ImmuStore, opts AttachOptions) (*Engine, error) {
+	return attach(st, opts, nil)
+}
+
+func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (*Engine, error) {
+	prefix := []byte{keys.Prefix}
+	if !st.MultiIndexingEnabled() {
+		return nil, fmt.Errorf("%w: the store of database %s has one index over everything, documents need one of their own", ErrInvalidOptions, opts.Name)
+	}
+	if opts.clock == nil {
+		opts.clock = time.Now
+	}
+	if !opts.FixedTime {
+		if err := keepTimeMonotonic(st, opts.clock); err != nil {
+			return nil, err
+		}
+	}
+	if err := discardUncleanTimestamp(opts.Path); err != nil {
+		return nil, err
+	}
+	err := st.InitIndexing(&store.IndexSpec{SourcePrefix: prefix, TargetPrefix: prefix, TargetEntryMapper: mapper})
+	if err != nil {
+		return nil, fmt.Errorf("opening the index of documents: %w", err)
+	}
+	e := &Engine{
+		name: opts.Name, st: st, path: opts.Path, clock: opts.clock,
+		source: view.NewSource(st, prefix, view.Options{
+			OverlayBytes: cmp.Or(opts.OverlayBytes, DefaultOptions().OverlayBytes),
+			CacheBytes:   opts.CacheBytes,
+			LoadExtra:    func(ctx context.Context, v *view.View) (any, error) { return catalog.Load(ctx, v) },
+		}),
+		ledger:  ledger.New(st),
+		ready:   make(chan struct{}),
+		release: func() error { return nil },
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.replica.Store(opts.Replica)
+	e.opening.Go(e.open)
+	return e, nil
+}
+
+// open waits for the index and starts the sequencer.
+func (e *Engine) open() {
+	defer close(e.ready)
+	if err := e.source.Open(e.ctx, e.replica.Load()); err != nil {
+		e.openErr = fmt.Errorf("opening database %s: %w", e.name, classify(err))
+		return
+	}
+	e.seq = sequencer.New(e.st, e.source, e.replica.Load())
+}
+
+// wait blocks until the engine is open.
+func (e *Engine) wait(ctx context.Context) error {
+	select {
+	case <-e.ready:
+	default:
+		select {
+		case <-e.ready:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for database %s to open: %w", e.name, ctx.Err())
+		}
+	}
+	if e.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return e.openErr
+}
+
+// Ready waits until the engine has caught up with the ledger and is open, and
+// returns why it could not.
+func (e *Engine) Ready(ctx context.Context) error { return e.wait(ctx) }
+
+// Name returns the name of the database.
+func (e *Engine) Name() string { return e.name }
+
+// Replica reports whether the database takes writes from its primary only.
+func (e *Engine) Replica() bool { return e.replica.Load() }
+
+// Close finishes the writes that wait, ends the reads that are under way with
+// ErrClosed, and releases what the engine holds; for either it waits some
+// seconds and no longer. A database made by [Open] is closed with it. Further
+// calls return nil.
+func (e *Engine) Close() error {
+	var err error
+	e.closing.Do(func() {
+		e.cancel()
+		e.opening.Wait()
+		if e.seq != nil {
+			e.seq.Close(closeGrace)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		err = e.source.Close(ctx)
+		if e.openErr == nil {
+			if flushErr := e.st.FlushIndexes(0, true); flushErr != nil && !errors.Is(flushErr, store.ErrAlreadyClosed) {
+				err = errors.Join(err, fmt.Errorf("flushing the index: %w", flushErr))
+			}
+		}
+		err = errors.Join(err, e.release())
+	})
+	return err
+}
+
+// SetReplica tells the engine that the database changed its role, or with true
+// that it is about to: when it returns, writing has ended, or what is still in
+// flight will be answered from what the ledger really holds.
+func (e *Engine) SetReplica(replica bool) error {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	if err := e.wait(e.ctx); err != nil {
+		return err
+	}
+	if e.replica.Load() == replica {
+		return nil
+	}
+	if replica {
+		e.replica.Store(true)
+		e.seq.SetReplica(true, closeGrace)
+		e.source.SetReplica(true)
+		return nil // the view is renewed when it is next read
+	}
+	e.source.SetReplica(false)
+	e.seq.SetReplica(false, 0)
+	e.replica.Store(false)
+	return nil
+}
+
+// BeforeCompact closes the engine's snapshots so that the store can compact its
+// index. Reads and writes wait until AfterCompact, which must follow, also when
+// BeforeCompact fails because a read does not end before ctx does.
+func (e *Engine) BeforeCompact(ctx context.Context) error { return e.source.Suspend(ctx) }
+
+// AfterCompact lets reads and writes go on, whatever became of the compaction.
+func (e *Engine) AfterCompact(error) { e.source.Resume() }
+
+// keepTimeMonotonic makes the store's clock never step back, so that reading
+// "at a time" has one answer.
+func keepTimeMonotonic(st *store.ImmuStore, clock func() time.Time) error {
+	var mu sync.Mutex
+	var last time.Time
+	if tx := st.LastPrecommittedTxID(); tx > 0 {
+		h, err := st.ReadTxHeader(tx, true, false)
+		if err != nil {
+			return fmt.Errorf("reading the time of transaction %d: %w", tx, err)
+		}
+		last = time.Unix(h.Ts, 0)
+	}
+	return st.UseTimeFunc(func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := clock(); now.After(last) {
+			last = now
+		}
+		return last
+	})
+}

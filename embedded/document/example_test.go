@@ -1,0 +1,110 @@
+package document_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
+)
+
+// A database in a folder: a document goes in, changes, and is read as it was.
+func Example() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions().WithAuthor("ada"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	if _, err := db.CreateCollection(ctx, "invoices", document.CollectionOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	doc, err := value.ParseJSON([]byte(`{"_id":"2026-001","amount":12.75}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.Insert(ctx, "invoices", doc); err != nil {
+		log.Fatal(err)
+	}
+	patch, err := value.ParseJSON([]byte(`{"paid":true}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.Update(ctx, "invoices", value.String("2026-001"), patch); err != nil {
+		log.Fatal(err)
+	}
+	for revision, err := range db.History(ctx, "invoices", value.String("2026-001"), document.HistoryOptions{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		json, err := revision.AppendJSON(nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(revision.Revision, revision.Operation, revision.Author, string(json))
+	}
+	// Output:
+	// 1 insert ada {"_id":"2026-001","amount":12.75}
+	// 2 update ada {"_id":"2026-001","paid":true,"amount":12.75}
+}
+
+// Evidence of one property is checked by somebody who has the file and a state
+// of the ledger that he trusts.
+func ExampleEngine_Evidence() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions().WithName("shop"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.CreateCollection(ctx, "invoices", document.CollectionOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	doc, err := value.ParseJSON([]byte(`{"_id":1,"amount":12.75,"customer":"Ada"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	invoice, err := db.Insert(ctx, "invoices", doc)
+	if err != nil {
+		log.Fatal(err)
+	}
+	evidence, err := db.Evidence(ctx, invoice, proof.Request{Properties: []string{"/amount"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := evidence.Marshal() // goes to the auditor
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, err := db.State(ctx) // reaches the auditor another way
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	received, err := proof.Parse(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	shown, err := received.Verify(
+		proof.Expect{Database: "shop", Collection: "invoices", ID: value.Int(1), Properties: []string{"/amount"}},
+		proof.TrustedState{Database: "shop", State: state})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(shown.Properties[0].Pointer, shown.Properties[0].Value, "in revision", shown.Revision)
+	// Output: /amount 12.75 in revision 1
+}

@@ -1,0 +1,158 @@
+package document
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/view"
+)
+
+// HistoryOptions say which part of a document's history to read.
+type HistoryOptions struct {
+	At    Moment // leave out what is newer; no Revision
+	Desc  bool   // newest first
+	After uint64 // go on beyond this revision, in the order of the reading; 0 for from the start
+}
+
+// History yields the revisions of a document, tombstones included, oldest
+// first. A document that never existed is ErrNotFound.
+func (e *Engine) History(ctx context.Context, collection string, id value.Value, opts HistoryOptions) iter.Seq2[*Document, error] {
+	return func(yield func(*Document, error) bool) {
+		fail := func(err error) { yield(nil, err) }
+		if opts.At.Revision != 0 {
+			fail(fmt.Errorf("%w: a history is not read at a revision", ErrInvalidMoment))
+			return
+		}
+		v, tx, err := e.viewAt(ctx, opts.At)
+		if err != nil {
+			fail(err)
+			return
+		}
+		defer v.Release()
+		coll, err := collectionAt(v, collection, tx)
+		if err != nil {
+			fail(err)
+			return
+		}
+		key, err := keys.Document(coll.ID, id)
+		if err != nil {
+			fail(err)
+			return
+		}
+		versions := v.History(key, opts.After)
+		if opts.Desc {
+			versions = v.HistoryDesc(key, opts.After)
+		}
+		found := false
+		for version, err := range versions {
+			if err == nil {
+				err = e.goesOn(ctx)
+			}
+			if err != nil {
+				fail(classify(err))
+				return
+			}
+			if version.Tx > tx {
+				if opts.Desc {
+					continue
+				}
+				break
+			}
+			found = true
+			doc, err := e.document(coll, id, version)
+			if err != nil {
+				fail(err)
+				return
+			}
+			if !yield(doc, nil) {
+				return
+			}
+		}
+		if !found && opts.After == 0 {
+			fail(fmt.Errorf("%w: %s in %s", ErrNotFound, id.AppendJSON(nil), collection))
+		}
+	}
+}
+
+// ScanOptions say which part of a collection to read.
+type ScanOptions struct {
+	At    Moment      // no Revision
+	Desc  bool        // highest id first
+	After value.Value // go on beyond this id, in the order of the reading; Null for from the start
+}
+
+// Scan yields the documents of a collection in the order of their ids, all as
+// they were at one moment. To read in pages, resolve the moment first and give
+// each page the same transaction and the last id of the page before.
+func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) iter.Seq2[*Document, error] {
+	return func(yield func(*Document, error) bool) {
+		err := e.scan(ctx, collection, opts, func(coll *catalog.Collection, version view.Version) (bool, error) {
+			_, id, err := keys.ParseDocument(version.Key)
+			if err != nil {
+				return false, err
+			}
+			doc, err := e.document(coll, id, version)
+			if err != nil {
+				return false, err
+			}
+			return yield(doc, nil), nil
+		})
+		if err != nil {
+			yield(nil, classify(err))
+		}
+	}
+}
+
+// Count returns how many documents a collection had at a moment, and the
+// transaction of that moment. It reads no documents.
+func (e *Engine) Count(ctx context.Context, collection string, at Moment) (count, tx uint64, err error) {
+	if tx, err = e.Resolve(ctx, at); err != nil {
+		return 0, 0, err
+	}
+	err = e.scan(ctx, collection, ScanOptions{At: Moment{Tx: tx}}, func(*catalog.Collection, view.Version) (bool, error) {
+		count++
+		return true, nil
+	})
+	return count, tx, classify(err)
+}
+
+// scan visits the documents that exist at a moment until visit returns false.
+func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, visit func(*catalog.Collection, view.Version) (bool, error)) error {
+	if opts.At.Revision != 0 {
+		return fmt.Errorf("%w: a collection is not read at a revision", ErrInvalidMoment)
+	}
+	v, tx, err := e.viewAt(ctx, opts.At)
+	if err != nil {
+		return err
+	}
+	defer v.Release()
+	coll, err := collectionAt(v, collection, tx)
+	if err != nil {
+		return err
+	}
+	r := view.Range{Prefix: keys.Documents(coll.ID), Desc: opts.Desc}
+	if !opts.After.IsNull() {
+		if r.After, err = keys.Document(coll.ID, opts.After); err != nil {
+			return err
+		}
+	}
+	for version, err := range v.Scan(ctx, r, tx) {
+		if err == nil {
+			err = e.goesOn(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if version.Deleted {
+			continue
+		}
+		if more, err := visit(coll, version); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}

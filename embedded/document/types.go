@@ -1,0 +1,147 @@
+package document
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/record"
+)
+
+// IDField is the property under which a document shows its id.
+const IDField = "_id"
+
+// CollectionOptions are chosen when a collection is created.
+type CollectionOptions struct {
+	// Evidence says how finely documents can be proved: ptree.ModeProperty, the
+	// default, or ptree.ModeDocument, which ingests fastest.
+	Evidence ptree.Mode
+	// AppendOnly collections take inserts and nothing else.
+	AppendOnly bool
+	// Compress stores longer documents compressed with zstd. Evidence is the same.
+	Compress bool
+}
+
+// Collection describes a collection as it was at some moment.
+type Collection struct {
+	ID        uint32 // never used twice in a database
+	Name      string
+	Options   CollectionOptions
+	Dropped   bool
+	Author    string // who created or dropped it
+	CreatedTx uint64
+	ChangedTx uint64    // the transaction of this state
+	Time      time.Time // of ChangedTx
+}
+
+func collectionOf(c *catalog.Collection) Collection {
+	return Collection{
+		ID: c.ID, Name: c.Name, Dropped: c.Dropped, Author: c.Author,
+		Options:   CollectionOptions{Evidence: c.Mode, AppendOnly: c.AppendOnly, Compress: c.Compress},
+		CreatedTx: c.CreatedTx, ChangedTx: c.ChangedTx,
+	}
+}
+
+// Moment picks a state of the past. The zero Moment is now. At most one field
+// may be set.
+type Moment struct {
+	Tx       uint64    // as of the end of this transaction
+	Time     time.Time // as of the last transaction not after this time; the ledger counts whole seconds
+	Revision uint64    // that revision of the one document that is read
+}
+
+// Op is one operation of a transaction, see [Engine.Apply].
+type Op struct {
+	Operation  proof.Operation
+	Collection string
+	// ID of the document. An insert may leave it Null: the id is then the _id of
+	// Document, or a new UUID version 7.
+	ID value.Value
+	// Document is the object to insert or to replace with.
+	Document value.Value
+	// Patch is the RFC 7396 merge patch of an update.
+	Patch value.Value
+	// IfRevision, when set, is the revision the document must be at; 0 means an
+	// id that was never used.
+	IfRevision *uint64
+}
+
+// Document is one revision of a document, read from the ledger or just
+// written. It is immutable.
+type Document struct {
+	Collection   string
+	CollectionID uint32
+	ID           value.Value
+	Revision     uint64 // from 1
+	Tx           uint64 // the transaction that wrote it
+	Time         time.Time
+	Author       string
+	Operation    proof.Operation
+
+	record *record.Record
+}
+
+// Deleted reports whether the revision is a tombstone.
+func (d *Document) Deleted() bool { return d.Operation == proof.Delete }
+
+// Canonical returns the document without its _id in canonical CBOR, which is
+// what evidence is about; nil for a tombstone. The caller must not change it.
+func (d *Document) Canonical() ([]byte, error) {
+	body, err := d.record.Canonical()
+	return body, classify(err)
+}
+
+// Value returns the document with its _id. A tombstone has none: ErrNotFound.
+func (d *Document) Value() (value.Value, error) {
+	if d.Deleted() {
+		return value.Value{}, fmt.Errorf("%w: revision %d is a deletion", ErrNotFound, d.Revision)
+	}
+	body, err := d.Canonical()
+	if err != nil {
+		return value.Value{}, err
+	}
+	v, err := canon.Decode(body)
+	if err != nil {
+		return value.Value{}, fmt.Errorf("%w: document %s of %s: %w", ErrCorrupted, d.ID.AppendJSON(nil), d.Collection, err)
+	}
+	return v.With(IDField, d.ID), nil
+}
+
+// AppendJSON appends the document as JSON, _id first, to dst.
+func (d *Document) AppendJSON(dst []byte) ([]byte, error) {
+	v, err := d.Value()
+	if err != nil {
+		return dst, err
+	}
+	return AppendJSON(dst, v), nil
+}
+
+// AppendJSON appends a document as JSON to dst, its _id first.
+func AppendJSON(dst []byte, doc value.Value) []byte {
+	id, ok := doc.Get(IDField)
+	if !ok {
+		return doc.AppendJSON(dst)
+	}
+	// A document with a key that Extended JSON reserves comes in an envelope.
+	const envelope = `{"$object":`
+	rest, enveloped := bytes.CutPrefix(doc.Without(IDField).AppendJSON(nil), []byte(envelope))
+	if enveloped {
+		dst = append(dst, envelope...)
+	}
+	dst = append(dst, `{"_id":`...)
+	dst = id.AppendJSON(dst)
+	if rest[1] != '}' {
+		dst = append(dst, ',')
+	}
+	return append(dst, rest[1:]...)
+}
+
+// manifest rebuilds the revision's manifest.
+func (d *Document) manifest() *proof.Manifest {
+	return d.record.Manifest(d.CollectionID, d.Collection, canon.Encode(d.ID))
+}

@@ -1,0 +1,206 @@
+package document
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/record"
+	"github.com/immudoc/immudoc/internal/sequencer"
+	"github.com/immudoc/immudoc/internal/view"
+)
+
+type authorKey struct{}
+
+// WithAuthor returns a context whose writes are recorded as author's. The name
+// is at most 1024 bytes of UTF-8.
+func WithAuthor(ctx context.Context, author string) context.Context {
+	return context.WithValue(ctx, authorKey{}, author)
+}
+
+func (e *Engine) authorOf(ctx context.Context) (string, error) {
+	author, ok := ctx.Value(authorKey{}).(string)
+	if !ok {
+		author = e.author
+	}
+	if len(author) > record.MaxAuthor || !utf8.ValidString(author) {
+		return "", fmt.Errorf("%w: an author must be UTF-8 of at most %d bytes", ErrInvalidOptions, record.MaxAuthor)
+	}
+	return author, nil
+}
+
+// Insert stores a new document, whose id is its _id or else a new UUID version
+// 7, and returns its first revision.
+func (e *Engine) Insert(ctx context.Context, collection string, doc value.Value) (*Document, error) {
+	return e.one(ctx, Op{Operation: proof.Insert, Collection: collection, Document: doc})
+}
+
+// InsertMany stores new documents, all or none.
+func (e *Engine) InsertMany(ctx context.Context, collection string, docs []value.Value) ([]*Document, error) {
+	ops := make([]Op, len(docs))
+	for i, doc := range docs {
+		ops[i] = Op{Operation: proof.Insert, Collection: collection, Document: doc}
+	}
+	return e.Apply(ctx, ops)
+}
+
+// Replace puts a document in the place of the one with the id.
+func (e *Engine) Replace(ctx context.Context, collection string, id, doc value.Value) (*Document, error) {
+	return e.one(ctx, Op{Operation: proof.Replace, Collection: collection, ID: id, Document: doc})
+}
+
+// Update applies a merge patch (RFC 7396) to the newest revision of a document.
+func (e *Engine) Update(ctx context.Context, collection string, id, patch value.Value) (*Document, error) {
+	return e.one(ctx, Op{Operation: proof.Update, Collection: collection, ID: id, Patch: patch})
+}
+
+// Delete ends a document with a tombstone, which is a revision too.
+func (e *Engine) Delete(ctx context.Context, collection string, id value.Value) (*Document, error) {
+	return e.one(ctx, Op{Operation: proof.Delete, Collection: collection, ID: id})
+}
+
+func (e *Engine) one(ctx context.Context, op Op) (*Document, error) {
+	docs, err := e.Apply(ctx, []Op{op})
+	if err != nil {
+		return nil, err
+	}
+	return docs[0], nil
+}
+
+// Apply does all the operations, over any collections, in one transaction of
+// the ledger, or none of them. It returns the new revision of each, in order.
+// An operation that cannot be done is returned as an [OpError]. If ctx ends
+// while the transaction is on its way the error is ErrOutcomeUnknown.
+func (e *Engine) Apply(ctx context.Context, ops []Op) ([]*Document, error) {
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	author, err := e.authorOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.wait(ctx); err != nil {
+		return nil, err
+	}
+	if e.Replica() {
+		return nil, ErrReplica
+	}
+	cat, err := e.catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	prepared := make([]*sequencer.Op, len(ops))
+	for i := range ops {
+		if prepared[i], err = prepare(&ops[i], cat, author); err != nil {
+			return nil, &OpError{Index: i, Collection: ops[i].Collection, ID: idOf(&ops[i]), Err: err}
+		}
+	}
+	results, err := e.seq.Do(ctx, prepared)
+	if err != nil {
+		return nil, classify(err)
+	}
+	docs := make([]*Document, len(results))
+	for i, r := range results {
+		docs[i] = &Document{
+			Collection: r.Collection.Name, CollectionID: r.Collection.ID, ID: prepared[i].ID,
+			Revision: r.Record.Revision, Tx: r.Tx.ID, Time: e.ledger.Note(r.Tx),
+			Author: r.Record.Author, Operation: r.Record.Operation, record: r.Record,
+		}
+	}
+	return docs, nil
+}
+
+// idOf returns the id an operation names, as far as it does.
+func idOf(op *Op) value.Value {
+	if op.ID.IsNull() && op.Document.Kind() == value.KindObject {
+		id, _ := op.Document.Get(IDField)
+		return id
+	}
+	return op.ID
+}
+
+// prepare checks what can be checked without the newest state, and does the
+// work that can be done outside the sequencer.
+func prepare(op *Op, cat *catalog.Catalog, author string) (*sequencer.Op, error) {
+	coll, ok := cat.ByName(op.Collection, view.Newest)
+	if !ok {
+		return nil, ErrCollectionNotFound
+	}
+	s := &sequencer.Op{Kind: op.Operation, Collection: op.Collection, ID: op.ID, Author: author}
+	if op.IfRevision != nil { // the caller may go away, and with it what it points to
+		expected := *op.IfRevision
+		s.IfRevision = &expected
+	}
+	var err error
+	switch op.Operation {
+	case proof.Insert, proof.Replace:
+		if s.ID, s.Body, err = splitID(op.Document, op.ID, op.Operation == proof.Insert); err != nil {
+			return nil, err
+		}
+	case proof.Update:
+		if s.Patch, s.PatchBytes, err = checkPatch(op.Patch, op.ID); err != nil {
+			return nil, err
+		}
+	case proof.Delete:
+	default:
+		return nil, fmt.Errorf("%w: unknown operation %d", ErrInvalidDocument, op.Operation)
+	}
+	if err := keys.CheckID(s.ID); err != nil {
+		return nil, err
+	}
+	if s.Body != nil {
+		if err := s.Prepare(coll); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// splitID separates a document's id from its body in canonical form. If neither
+// names an id a new one is made, where that is allowed.
+func splitID(doc, id value.Value, mayGenerate bool) (value.Value, []byte, error) {
+	if doc.Kind() != value.KindObject {
+		return id, nil, fmt.Errorf("%w: a document must be an object, not of type %s", ErrInvalidDocument, doc.Kind())
+	}
+	own, has := doc.Get(IDField)
+	switch {
+	case has && id.IsNull():
+		id = own
+	case has && !value.Equal(own, id):
+		return id, nil, fmt.Errorf("%w: %s is not %s", ErrIDMismatch, own.AppendJSON(nil), id.AppendJSON(nil))
+	case !has && id.IsNull() && mayGenerate:
+		generated, err := uuid.NewV7()
+		if err != nil {
+			return id, nil, fmt.Errorf("making an id: %w", err)
+		}
+		id = value.UUID(generated)
+	}
+	body := canon.Encode(doc.Without(IDField))
+	if err := canon.Valid(body); err != nil {
+		return id, nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
+	}
+	return id, body, nil
+}
+
+// checkPatch returns a merge patch without the id and its size in canonical form.
+func checkPatch(patch, id value.Value) (value.Value, int, error) {
+	if patch.Kind() != value.KindObject {
+		return patch, 0, fmt.Errorf("%w: a merge patch must be an object, not of type %s", ErrInvalidDocument, patch.Kind())
+	}
+	if own, has := patch.Get(IDField); has && !value.Equal(own, id) {
+		return patch, 0, fmt.Errorf("%w: a patch cannot change _id to %s", ErrIDMismatch, own.AppendJSON(nil))
+	}
+	patch = patch.Without(IDField)
+	size := len(canon.Encode(patch))
+	if size > record.MaxBody {
+		return patch, 0, fmt.Errorf("%w: the patch has %d bytes in canonical form, the limit is %d", ErrTooLarge, size, record.MaxBody)
+	}
+	return patch, size, nil
+}
