@@ -1,0 +1,21 @@
+package docserver
+
+import (
+	"github.com/codenotary/immudb/pkg/server"
+
+	"github.com/immudoc/immudoc/internal/immudbhost"
+	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
+)
+
+// service implements immudoc.v1 over the databases of one immudb server.
+type service struct {
+	schema.UnsafeDocumentServiceServer
+	srv  *server.ImmuServer
+	host *immudbhost.Host
+}
+
+var _ schema.DocumentServiceServer = (*service)(nil)
+
+func newService(srv *server.ImmuServer, host *immudbhost.Host) *service {
+	return &service{srv: srv, host: host}
+}

@@ -1,0 +1,137 @@
+package docserver
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
+)
+
+// written is what every write answers.
+type written struct {
+	results    []*schema.WriteResult
+	state      *schema.State
+	stateProof []byte
+}
+
+// write lets operation translate n operations, and applies them as one transaction.
+func (s *service) write(ctx context.Context, method string, encoding schema.Encoding, n int, trusted *uint64, operation func(i int) (document.Op, error)) (*written, error) {
+	return serve(ctx, s, method, 0, func(ctx context.Context, c *call) (*written, error) {
+		return s.apply(ctx, c, encoding, n, trusted, operation)
+	})
+}
+
+func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, n int, trusted *uint64, operation func(i int) (document.Op, error)) (*written, error) {
+	if n == 0 {
+		return nil, inField("operations", fmt.Errorf("%w: there are none", document.ErrInvalidDocument))
+	}
+	if trusted != nil { // find out before writing, not after
+		if newest, err := c.engine.State(ctx); err != nil || *trusted > newest.TxID {
+			if err == nil {
+				err = fmt.Errorf("%w: transaction %d is trusted, the newest is %d", errAhead, *trusted, newest.TxID)
+			}
+			return nil, err
+		}
+	}
+	var ops []document.Op
+	for i := range n {
+		op, err := operation(i)
+		if err != nil {
+			return nil, inField(fmt.Sprintf("operations[%d]", i), err)
+		}
+		ops = append(ops, op)
+	}
+	docs, err := c.engine.Apply(ctx, ops)
+	if err != nil {
+		return nil, err
+	}
+	// The write is done: from here on no error may hide it.
+	ctx = context.WithoutCancel(ctx)
+	p, err := s.newProver(ctx, c, trusted)
+	if err != nil {
+		return nil, fmt.Errorf("%w: written as transaction %d, but the receipt could not be made: %w", document.ErrOutcomeUnknown, docs[0].Tx, err)
+	}
+	w := &written{}
+	w.state, w.stateProof = p.head()
+	for _, d := range docs {
+		receipt, err := p.prove(ctx, d, whole)
+		if err != nil {
+			return nil, fmt.Errorf("%w: written as transaction %d, but the receipt could not be made: %w", document.ErrOutcomeUnknown, d.Tx, err)
+		}
+		w.results = append(w.results, &schema.WriteResult{
+			Id: encode(encoding, d.ID), Revision: d.Revision, Transaction: d.Tx, Time: timestamppb.New(d.Time),
+			Operation: schema.Operation(d.Operation), Proof: receipt,
+		})
+	}
+	return w, nil
+}
+
+// Insert implements [schema.DocumentServiceServer].
+func (s *service) Insert(ctx context.Context, r *schema.InsertRequest) (*schema.InsertResponse, error) {
+	w, err := s.write(ctx, schema.DocumentService_Insert_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) {
+			o := r.Operations[i]
+			doc, err := decode(r.Encoding, "document", o.GetDocument())
+			return document.Op{Operation: proof.Insert, Collection: r.Collection, Document: doc, IfRevision: o.IfRevision}, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &schema.InsertResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
+
+// Replace implements [schema.DocumentServiceServer].
+func (s *service) Replace(ctx context.Context, r *schema.ReplaceRequest) (*schema.ReplaceResponse, error) {
+	w, err := s.write(ctx, schema.DocumentService_Replace_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) {
+			o := r.Operations[i]
+			op := document.Op{Operation: proof.Replace, Collection: r.Collection, IfRevision: o.IfRevision}
+			var err error
+			if op.ID, err = decodeID(r.Encoding, "id", o.GetId(), true); err != nil {
+				return op, err
+			}
+			op.Document, err = decode(r.Encoding, "document", o.GetDocument())
+			return op, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &schema.ReplaceResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
+
+// Update implements [schema.DocumentServiceServer].
+func (s *service) Update(ctx context.Context, r *schema.UpdateRequest) (*schema.UpdateResponse, error) {
+	w, err := s.write(ctx, schema.DocumentService_Update_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) {
+			o := r.Operations[i]
+			op := document.Op{Operation: proof.Update, Collection: r.Collection, IfRevision: o.IfRevision}
+			var err error
+			if op.ID, err = decodeID(r.Encoding, "id", o.GetId(), false); err != nil {
+				return op, err
+			}
+			op.Patch, err = decode(r.Encoding, "patch", o.GetPatch())
+			return op, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &schema.UpdateResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
+
+// Delete implements [schema.DocumentServiceServer].
+func (s *service) Delete(ctx context.Context, r *schema.DeleteRequest) (*schema.DeleteResponse, error) {
+	w, err := s.write(ctx, schema.DocumentService_Delete_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) {
+			o := r.Operations[i]
+			id, err := decodeID(r.Encoding, "id", o.GetId(), false)
+			return document.Op{Operation: proof.Delete, Collection: r.Collection, ID: id, IfRevision: o.IfRevision}, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &schema.DeleteResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
