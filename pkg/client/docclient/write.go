@@ -1,0 +1,218 @@
+package docclient
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/pkg/api/documentschema"
+)
+
+// Insert stores new documents, all or none. It returns them in the order of the
+// operations, with the ids that the server made.
+func (c *Client) Insert(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
+	return c.write(ctx, collection, proof.Insert, ops, func(ops []Op, trusted *uint64) (answer, error) {
+		req := &documentschema.InsertRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
+		for _, op := range ops {
+			req.Operations = append(req.Operations, &documentschema.InsertOperation{Document: canon.Encode(op.Document), IfRevision: op.IfRevision})
+		}
+		return c.service.Insert(ctx, req)
+	})
+}
+
+// Replace puts whole documents in place of existing ones, all or none.
+func (c *Client) Replace(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
+	return c.write(ctx, collection, proof.Replace, ops, func(ops []Op, trusted *uint64) (answer, error) {
+		req := &documentschema.ReplaceRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
+		for _, op := range ops {
+			req.Operations = append(req.Operations, &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision})
+		}
+		return c.service.Replace(ctx, req)
+	})
+}
+
+// Update applies merge patches (RFC 7396) to existing documents, all or none.
+func (c *Client) Update(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
+	return c.write(ctx, collection, proof.Update, ops, func(ops []Op, trusted *uint64) (answer, error) {
+		req := &documentschema.UpdateRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
+		for _, op := range ops {
+			req.Operations = append(req.Operations, &documentschema.UpdateOperation{Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision})
+		}
+		return c.service.Update(ctx, req)
+	})
+}
+
+// Delete writes tombstones for existing documents, all or none.
+func (c *Client) Delete(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
+	return c.write(ctx, collection, proof.Delete, ops, func(ops []Op, trusted *uint64) (answer, error) {
+		req := &documentschema.DeleteRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
+		for _, op := range ops {
+			req.Operations = append(req.Operations, &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision})
+		}
+		return c.service.Delete(ctx, req)
+	})
+}
+
+// wireEncoding is how documents and ids travel: as the bytes that are proved.
+const wireEncoding = documentschema.Encoding_ENCODING_CBOR
+
+// answer is what the four write responses share.
+type answer interface {
+	GetResults() []*documentschema.WriteResult
+	GetState() *documentschema.State
+	GetStateProof() []byte
+}
+
+func (c *Client) write(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
+	what := fmt.Sprintf("%s of %d documents in %s", kind, len(ops), collection)
+	sent := make([]Op, len(ops))
+	for i := range ops {
+		var err error
+		if sent[i], err = prepared(kind, ops[i]); err != nil {
+			return nil, fmt.Errorf("%w: %s: operation %d: %w", ErrInvalid, what, i, err)
+		}
+	}
+	e, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	got, err := call(sent, e.trusted())
+	if err != nil {
+		return nil, callError(what, err)
+	}
+	if len(got.GetResults()) != len(sent) {
+		return nil, refusedf(what, proof.CheckReceipt, "%d results for %d operations", len(got.GetResults()), len(sent))
+	}
+	if e.unverified {
+		return unverifiedResults(collection, sent, got.GetResults())
+	}
+	if err := e.anchor(got.GetState(), got.GetStateProof()); err != nil {
+		return nil, err
+	}
+	documents := make([]Document, len(sent))
+	for i, r := range got.GetResults() {
+		doc, err := e.receipt(collection, kind, sent[i], r)
+		if err != nil {
+			return nil, fmt.Errorf("operation %d: %w", i, err)
+		}
+		if doc.CollectionID != documents[0].CollectionID && i > 0 {
+			return nil, refusedf(what, proof.CheckCollectionID, "collections %d and %d for one request", documents[0].CollectionID, doc.CollectionID)
+		}
+		documents[i] = *doc
+	}
+	if err := distinct(what, documents); err != nil {
+		return nil, err
+	}
+	return documents, e.finish(ctx)
+}
+
+// prepared checks an operation and completes it: its id stands in ID and in the
+// document's _id, or in neither.
+func prepared(kind proof.Operation, op Op) (Op, error) {
+	if kind == proof.Insert || kind == proof.Replace {
+		if op.Document.Kind() != value.KindObject {
+			return op, fmt.Errorf("the document is a %s, not an object", op.Document.Kind())
+		}
+		id, ok := op.Document.Get(idField)
+		switch {
+		case ok && op.ID.IsNull():
+			op.ID = id
+		case ok && !value.Equal(id, op.ID):
+			return op, fmt.Errorf("the document's _id is %s, the operation's id %s", jsonOf(id), jsonOf(op.ID))
+		case !ok && !op.ID.IsNull():
+			op.Document = op.Document.With(idField, op.ID)
+		}
+	}
+	if kind == proof.Update && op.Patch.Kind() != value.KindObject {
+		return op, fmt.Errorf("the patch is a %s, not an object", op.Patch.Kind())
+	}
+	if kind != proof.Insert && op.ID.IsNull() {
+		return op, fmt.Errorf("no id")
+	}
+	return op, nil
+}
+
+// receipt verifies that one result proves what the operation asked for
+// (invariant 3 of the package).
+func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *documentschema.WriteResult) (*Document, error) {
+	id := op.ID
+	made := id.IsNull()
+	if made {
+		var err error
+		if id, err = canon.Decode(r.GetId()); err != nil {
+			return nil, refusedf("insert into "+collection, proof.CheckID, "the id made by the server: %v", err)
+		}
+	}
+	what := fmt.Sprintf("%s of %s in %s", kind, jsonOf(id), collection)
+	if u, ok := id.AsUUID(); made && (!ok || u[6]>>4 != 7) {
+		return nil, refusedf(what, proof.CheckID, "the id made by the server is not a UUID version 7")
+	}
+	expect := proof.Expect{Collection: collection, ID: id, Operation: kind, WholeDocument: true}
+	if op.IfRevision != nil {
+		expect.Revision = *op.IfRevision + 1
+	}
+	var body []byte
+	if !op.Document.IsNull() {
+		body = canon.Encode(op.Document.Without(idField))
+	}
+	before := e.tx
+	v, err := e.document(what, r.GetProof(), expect, body)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil && before.ID() != e.tx.ID() {
+		return nil, refusedf(what, proof.CheckReceipt, "transactions %d and %d for one request", before.ID(), e.tx.ID())
+	}
+	if err := proof.VerifyReceipt(e.tx, e.sent.TxID); err != nil {
+		return nil, refused(what, err)
+	}
+	doc := fromProof(collection, v)
+	switch kind {
+	case proof.Insert, proof.Replace:
+		if !value.Equal(doc.Value, op.Document.With(idField, id)) {
+			return nil, refusedf(what, proof.CheckReceipt, "the proved document is not the one that was sent")
+		}
+	case proof.Update:
+		if doc.Value.Kind() != value.KindObject || !value.Equal(value.MergePatch(doc.Value, op.Patch), doc.Value) {
+			return nil, refusedf(what, proof.CheckReceipt, "the patch that was sent is not in the proved document")
+		}
+	case proof.Delete:
+		if !v.Tombstone {
+			return nil, refusedf(what, proof.CheckReceipt, "the proved revision is not a tombstone")
+		}
+	}
+	return doc, nil
+}
+
+// distinct refuses one receipt for two operations.
+func distinct(what string, documents []Document) error {
+	seen := make(map[string]bool, len(documents))
+	for i := range documents {
+		key := string(canon.Encode(documents[i].ID))
+		if seen[key] {
+			return refusedf(what, proof.CheckReceipt, "two results are about document %s", jsonOf(documents[i].ID))
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+func unverifiedResults(collection string, ops []Op, results []*documentschema.WriteResult) ([]Document, error) {
+	documents := make([]Document, len(ops))
+	for i, r := range results {
+		id, err := canon.Decode(r.GetId())
+		if err != nil {
+			return nil, fmt.Errorf("docclient: result %d: id: %w", i, err)
+		}
+		documents[i] = Document{
+			Collection: collection, ID: id, Revision: r.GetRevision(), Tx: r.GetTransaction(), Time: r.GetTime().AsTime(),
+			Operation: proof.Operation(r.GetOperation()),
+		}
+		if !ops[i].Document.IsNull() {
+			documents[i].Value = ops[i].Document.With(idField, id)
+		}
+	}
+	return documents, nil
+}
