@@ -263,8 +263,11 @@ func (u *upstreamDocuments) check(collection string, i int) {
 	})
 	require.NoError(u.t, err)
 	require.Len(u.t, found.Revisions, 1)
+	// Without a transaction upstream reads an index that it does not wait for, and
+	// may not find what was just written (IMMUDB.md, proof right after insert).
 	proved, err := u.service.ProofDocument(u.ctx(), &protomodel.ProofDocumentRequest{
-		CollectionName: collection, DocumentId: inserted.DocumentIds[0], ProofSinceTransactionId: u.trusted.GetTxId(),
+		CollectionName: collection, DocumentId: inserted.DocumentIds[0], TransactionId: inserted.TransactionId,
+		ProofSinceTransactionId: u.trusted.GetTxId(),
 	})
 	require.NoError(u.t, err)
 	u.trusted, err = verification.VerifyDocument(u.ctx(), proved, found.Revisions[0].Document, u.trusted, nil)
