@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/codenotary/immudb/embedded/store"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/internal/keys"
 )
 
 // readLedger reads every transaction once, in order.
@@ -30,7 +32,7 @@ func (c *checker) readLedger() error {
 			continue
 		}
 		c.report.Transactions++
-		c.checkHeader(tx, holder)
+		c.checkHeader(tx, holder.Header(), holder.Entries())
 		if err := c.readEntries(tx, holder.Entries()); err != nil {
 			return err
 		}
@@ -46,16 +48,20 @@ func (c *checker) readLedger() error {
 
 // checkHeader compares a header with the entries it commits to, with the header
 // before and with the log of all transactions before.
-func (c *checker) checkHeader(tx uint64, holder *store.Tx) {
-	h := holder.Header()
+func (c *checker) checkHeader(tx uint64, h *store.TxHeader, entries []*store.TxEntry) {
 	if h.ID != tx {
 		c.problem(Transaction, tx, "is numbered %d", h.ID)
 	}
-	if n := len(holder.Entries()); n != h.NEntries {
+	if n := len(entries); n != h.NEntries {
 		c.problem(Transaction, tx, "has %d entries where its header says %d", n, h.NEntries)
 	}
-	if h.Version == proof.HeaderVersion && entriesRoot(holder.Entries()) != h.Eh {
-		c.problem(Transaction, tx, "the root of entries is not that of the entries")
+	switch {
+	case h.Version == proof.HeaderVersion:
+		if entriesRoot(entries) != h.Eh {
+			c.problem(Transaction, tx, "the root of entries is not that of the entries")
+		}
+	case slices.ContainsFunc(entries, func(e *store.TxEntry) bool { return keys.KindOf(e.Key()) != keys.KindForeign }):
+		c.problem(Transaction, tx, "has documents under a header of version %d, of which nothing can be proved", h.Version)
 	}
 	if p := c.previous; p != nil {
 		if p.Alh() != h.PrevAlh {
@@ -66,8 +72,10 @@ func (c *checker) checkHeader(tx uint64, holder *store.Tx) {
 		}
 	}
 	switch {
-	case h.BlTxID >= tx:
-		c.problem(Transaction, tx, "its log covers %d transactions", h.BlTxID)
+	case h.BlTxID != tx-1:
+		// Versions of immudb long before v1.11.1 wrote such headers, whose tree is not checked; a server that writes them
+		// today shows one ledger by its chain of hashes and may show another by its tree.
+		c.problem(Transaction, tx, "its log covers %d transactions, not the %d before: proofs cannot be anchored in it", h.BlTxID, tx-1)
 	case h.BlTxID == c.log.leaves && h.BlTxID > 0 && !c.logBroken && c.log.root() != h.BlRoot:
 		c.problem(Transaction, tx, "the root of the log is not that of the %d transactions before", h.BlTxID)
 	}

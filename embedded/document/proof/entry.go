@@ -96,6 +96,11 @@ func EntryDigest(metadata, key, value []byte) Hash {
 // deleted: HMAC-SHA-256(seed, 02 ‖ key), the first 16 bytes. It blinds the digest
 // of the entry, which appears as a sibling in other documents' proofs and would
 // otherwise give an indexed value away to whoever guesses it.
+//
+// seed is that of the revision that holds the indexed value. For a deleted entry
+// it is therefore the seed of the revision before, not of the one whose
+// transaction deletes the entry: a whole-document proof shows the latter, and
+// would let its reader guess the value that was there before.
 func IndexEntryValue(seed ptree.Seed, key []byte) []byte {
 	mac := hmac.New(sha256.New, seed[:])
 	mac.Write([]byte{tagIndexBlinding})

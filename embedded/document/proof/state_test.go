@@ -233,16 +233,45 @@ func TestLinearPartIsRefused(t *testing.T) {
 	_, err := VerifyState(sp, l.state(10))
 	requireCheck(t, err, CheckState)
 
-	// T in (BlTxID, N) is refused with any path, even right before N.
-	for _, id := range []uint64{7, tx, 9} {
-		for _, path := range [][]Hash{nil, l.log.inclusion(t, 9, id-1), l.log.inclusion(t, 6, 5)} {
+	// Nothing is proved by such a tree: neither T in (BlTxID, N), with any path, even right before N, nor what it covers.
+	for _, id := range []uint64{4, 7, tx, 9} {
+		for _, path := range [][]Hash{nil, l.log.inclusion(t, 9, id-1), l.log.inclusion(t, 6, min(id-1, 5))} {
 			_, err := VerifyTransaction(&TransactionProof{Header: l.txs[id-1].header, Path: path, Anchor: n}, l.state(10))
 			requireCheck(t, err, CheckTxInclusion)
 		}
 	}
-	// What the tree covers is proved by it all the same.
-	_, err = VerifyTransaction(&TransactionProof{Header: l.txs[3].header, Path: l.log.inclusion(t, 6, 3), Anchor: n}, l.state(10))
+	// But transaction 10 itself is there.
+	_, err = VerifyTransaction(&TransactionProof{Header: *n}, l.state(10))
 	require.NoError(t, err)
+}
+
+// One header that commits to two ledgers: to the true one by its chain of hashes, to an invented one by a tree that is
+// shorter than the chain. A state of that transaction may well be trusted, for it continues what came before it.
+func TestForgedTreeUnderATrustedHeader(t *testing.T) {
+	invented := newLedger(t, "defaultdb", 5)
+	invented.commit(t, invented.revision(t, sampleSpec()))
+	for range 2 {
+		invented.commit(t)
+	}
+	for _, covered := range []uint64{1, 2, 3} {
+		genuine := newLedger(t, "defaultdb", 6)
+		for range 4 {
+			genuine.commit(t)
+		}
+		genuine.append(t, &ledgerTx{})
+		last := genuine.txs[len(genuine.txs)-1]
+		n := &last.header
+		n.NEntries, n.BlTxID, n.BlRoot = 1, covered, invented.log.root(t, covered)
+		last.alh = n.Alh()
+		trusted := genuine.state(n.ID)
+		require.Equal(t, genuine.txs[n.ID-2].alh, n.PrevAlh)
+
+		tp := &TransactionProof{Header: invented.txs[0].header, Path: invented.log.inclusion(t, covered, 0), Anchor: n}
+		_, err := VerifyTransaction(tp, trusted)
+		requireCheck(t, err, CheckTxInclusion)
+		_, err = NewTransactionProof(&tp.Header, n, tp.Path)
+		require.ErrorIs(t, err, ErrCorrupted)
+	}
 }
 
 // Headers that cannot be verified.

@@ -115,8 +115,9 @@ func (v *VerifiedTx) Anchor() State { return v.anchor }
 
 // VerifyTransaction checks steps 2 and 3 of a verification: the proof's header N
 // is the anchor's, and transaction T is N itself or included in the tree of
-// header N. A T that is older than N but not covered by the tree of header N is
-// refused.
+// header N. That tree must reach the predecessor of N: a header with an older
+// tree would commit to the ledger by its chain of hashes and to any other one by
+// its tree, and nobody who moved his state on along the chain would have seen it.
 func VerifyTransaction(tp *TransactionProof, anchor State) (*VerifiedTx, error) {
 	n := tp.anchorHeader()
 	if err := n.check(); err != nil {
@@ -138,8 +139,11 @@ func VerifyTransaction(tp *TransactionProof, anchor State) (*VerifiedTx, error) 
 		return &VerifiedTx{header: tp.Header, anchor: anchor}, nil
 	}
 	t := &tp.Header
-	if t.ID > n.BlTxID {
-		return nil, failf(CheckTxInclusion, "the header of transaction %d covers transactions 1 to %d, not transaction %d", n.ID, n.BlTxID, t.ID)
+	switch {
+	case t.ID >= n.ID:
+		return nil, failf(CheckTxInclusion, "transaction %d is not before transaction %d", t.ID, n.ID)
+	case n.BlTxID != n.ID-1:
+		return nil, failf(CheckTxInclusion, "the header of transaction %d covers transactions 1 to %d, not its predecessor", n.ID, n.BlTxID)
 	}
 	if err := checkInclusion(tp.Path, n.BlTxID, n.BlRoot, t.ID-1, LogLeaf(t.Alh())); err != nil {
 		return nil, failErr(CheckTxInclusion, fmt.Sprintf("transaction %d under transaction %d", t.ID, n.ID), err)
