@@ -54,7 +54,7 @@ type Error struct {
 
 // Error returns the message for standard error.
 func (e *Error) Error() string {
-	return "Error: " + strings.ReplaceAll(e.Err.Error(), "docclient: ", "")
+	return "Error: " + visible([]byte(strings.ReplaceAll(e.Err.Error(), "docclient: ", "")))
 }
 
 // Unwrap returns the cause.

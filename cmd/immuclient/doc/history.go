@@ -54,9 +54,9 @@ func historyCommand(f *flags) *cobra.Command {
 			}
 			body := "-"
 			if !d.Deleted() {
-				body = string(appendDocument(nil, d.Value))
+				body = visible(appendDocument(nil, d.Value))
 			}
-			fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\n", d.Revision, d.Tx, d.Time.UTC().Format(time.RFC3339), d.Author, d.Operation, body)
+			fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\n", d.Revision, d.Tx, d.Time.UTC().Format(time.RFC3339), plain(d.Author), d.Operation, body)
 		}
 		if table == nil {
 			return nil

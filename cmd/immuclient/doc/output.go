@@ -74,7 +74,7 @@ func (p *printer) indented(b []byte) error {
 	if err := json.Indent(&out, b, "", "  "); err != nil {
 		return err
 	}
-	return p.line(out.Bytes())
+	return p.line([]byte(visible(out.Bytes())))
 }
 
 // written writes the outcome of a write, one line a document.
@@ -90,7 +90,7 @@ func (p *printer) written(verb string, documents []docclient.Document) error {
 			if !d.Verified {
 				verified = "not verified"
 			}
-			err = p.printf("%s %s: revision %d, transaction %d, %s\n", verb, jsonOf(d.ID), d.Revision, d.Tx, verified)
+			err = p.printf("%s %s: revision %d, transaction %d, %s\n", verb, shown(d.ID), d.Revision, d.Tx, verified)
 		}
 		if err != nil {
 			return err

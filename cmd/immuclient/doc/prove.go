@@ -63,7 +63,8 @@ proof of an absent property shows the names of its neighbours.`,
 			_, err := p.out.Write(file)
 			return err
 		}
-		if err := os.WriteFile(*out, file, 0o644); err != nil {
+		// It discloses what the server keeps from others: no reader but the owner.
+		if err := os.WriteFile(*out, file, 0o600); err != nil {
 			return err
 		}
 		m, anchor := &evidence.Document.Manifest, evidence.Transaction.AnchorState()
@@ -74,7 +75,7 @@ proof of an absent property shows the names of its neighbours.`,
 			})
 		}
 		return p.printf("%s: %s of document %s of %s, revision %d, transaction %d\nanchor: database %s, transaction %d, Alh %x%s\n",
-			*out, shownParts(*properties, *absent), jsonOf(id), args[0], m.Revision, evidence.Transaction.Header.ID,
+			*out, shownParts(*properties, *absent), shown(id), args[0], m.Revision, evidence.Transaction.Header.ID,
 			evidence.Database, anchor.TxID, anchor.Alh[:], signedNote(evidence))
 	})
 }
@@ -116,5 +117,5 @@ func signedNote(e *proof.Evidence) string {
 	if len(e.Signature) == 0 {
 		return ""
 	}
-	return ", signed by the server"
+	return ", with the server's signature"
 }

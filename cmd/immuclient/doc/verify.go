@@ -23,6 +23,7 @@ const newestNote = "No proof shows that this is the newest revision."
 // about.
 type expectations struct {
 	collection, id, idType, operation string
+	collectionID                      uint32
 	revision                          uint64
 	properties, absent                []string
 }
@@ -45,7 +46,8 @@ anybody can make a consistent file.
 
 Say what you want to see proved with --database, --collection, --id, --revision,
 --operation, --property and --absent: evidence of anything else is refused. What
-is not said is read from the file and printed; look at it.
+is not said is read from the file and printed; look at it. A collection that was
+dropped and made again has another number: --collection-id tells them apart.
 
 Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 		Example: `  immuclient doc verify ada.immudoc.json --state .state-5d0l3 --collection people --id ada --property /born`,
@@ -55,6 +57,7 @@ Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 	stateFile := c.Flags().String("state", "", "trusted state: immudb's client state file or JSON")
 	keyFile := c.Flags().String("signing-pub-key", "", "public key (PEM) with which the server signs its states")
 	c.Flags().StringVar(&e.collection, "collection", "", "the collection that it must be about")
+	c.Flags().Uint32Var(&e.collectionID, "collection-id", 0, "the number of the collection that it must be about")
 	c.Flags().StringVar(&e.id, "id", "", "the id of the document that it must be about")
 	c.Flags().StringVar(&e.idType, "id-type", "auto", "what the id is: string, int, uuid, json, or auto")
 	c.Flags().Uint64Var(&e.revision, "revision", 0, "the revision that it must be about")
@@ -118,7 +121,10 @@ func (e *expectations) expect(evidence *proof.Evidence, database string) (proof.
 		x.Database = database
 	}
 	if e.collection != "" {
-		x.Collection, x.CollectionID = e.collection, 0
+		x.Collection = e.collection
+	}
+	if e.collectionID != 0 {
+		x.CollectionID = e.collectionID
 	}
 	if e.id != "" {
 		if x.ID, err = parseID(e.id, e.idType); err != nil {
@@ -192,25 +198,28 @@ func (p *printer) verified(v *proof.Verified, trusted string) error {
 	if trusted == "" {
 		head = "Consistent, but not verified"
 	}
-	what := fmt.Sprintf("%s: document %s of collection %s in database %s\n  revision %d (%s) of transaction %d; time %s (the server's claim)\n",
-		head, jsonOf(v.ID), v.Collection, v.Database, v.Revision, v.Operation, v.TxID, v.Time.UTC().Format(time.RFC3339))
+	what := fmt.Sprintf("%s: document %s of collection %s (id %d) in database %s\n  revision %d (%s) of transaction %d; time %s (the server's claim)\n",
+		head, shown(v.ID), plain(v.Collection), v.CollectionID, plain(v.Database), v.Revision, v.Operation, v.TxID, v.Time.UTC().Format(time.RFC3339))
 	if trusted != "" {
 		what += fmt.Sprintf("  anchor: transaction %d, %s\n", v.Anchor.TxID, trusted)
 	}
 	for _, property := range v.Properties {
-		what += fmt.Sprintf("  %s = %s\n", property.Pointer, jsonOf(property.Value))
+		what += fmt.Sprintf("  %s = %s\n", plain(property.Pointer), shown(property.Value))
 	}
 	for _, pointer := range v.Absent {
-		what += fmt.Sprintf("  %s is absent\n", pointer)
+		what += fmt.Sprintf("  %s is absent\n", plain(pointer))
 	}
 	if v.Author != nil {
-		what += fmt.Sprintf("  author %s\n", *v.Author)
+		what += fmt.Sprintf("  author %s\n", plain(*v.Author))
 	}
 	switch {
 	case v.Tombstone:
 		what += "  this revision deleted the document\n"
 	case v.Document != nil:
-		what += fmt.Sprintf("  document %s\n", appendDocument(nil, *v.Document))
+		what += fmt.Sprintf("  document %s\n", visible(appendDocument(nil, *v.Document)))
+	}
+	if trusted == "" {
+		what += "NOT VERIFIED: nothing that you trust vouches for any of this.\n"
 	}
 	return p.printf("%s%s\n", what, newestNote)
 }
@@ -220,6 +229,7 @@ type verifiedForm struct {
 	Verified    bool            `json:"verified"`
 	Database    string          `json:"database"`
 	Collection  string          `json:"collection"`
+	Number      uint32          `json:"collectionId"`
 	ID          json.RawMessage `json:"id"`
 	Revision    uint64          `json:"revision"`
 	Operation   string          `json:"operation"`
@@ -240,7 +250,7 @@ type propertyForm struct {
 
 func (p *printer) verifiedJSON(v *proof.Verified, trusted string) error {
 	form := verifiedForm{
-		Verified: trusted != "", Database: v.Database, Collection: v.Collection, ID: rawJSON(v.ID), Revision: v.Revision,
+		Verified: trusted != "", Database: v.Database, Collection: v.Collection, Number: v.CollectionID, ID: rawJSON(v.ID), Revision: v.Revision,
 		Operation: v.Operation.String(), Transaction: v.TxID, Time: v.Time.UTC().Format(time.RFC3339), Author: v.Author,
 		Anchor: anchorForm{Transaction: v.Anchor.TxID, Alh: hex.EncodeToString(v.Anchor.Alh[:])},
 		Absent: v.Absent, Note: newestNote,
