@@ -351,6 +351,147 @@ func TestListsOfALiar(t *testing.T) {
 	}
 }
 
+// A server cannot pass a part of a list off as all of it by a page token that
+// nobody asked for, nor leave out what lies between two pages.
+func TestListsCutByALiar(t *testing.T) {
+	l := newLiar(t, startServer(t))
+	ctx := t.Context()
+	coll := collection(t, l.Client, "c")
+	insert(t, l.Client, coll, `{"_id":1}`, `{"_id":2}`, `{"_id":3}`)
+	for i := range 6 {
+		_, err := l.Update(ctx, coll, Op{ID: value.Int(1), Patch: parse(t, `{"v":`+string(rune('0'+i))+`}`)})
+		require.NoError(t, err)
+	}
+	before := trusted(t, l.Client)
+	var page uint32 // what the server makes of it
+	limit := func(req any) {
+		switch r := req.(type) {
+		case *documentschema.ScanRequest:
+			r.PageSize = page
+		case *documentschema.HistoryRequest:
+			r.PageSize = page
+		}
+	}
+	for _, list := range []func(ListOptions) *List{
+		func(o ListOptions) *List { return l.Scan(ctx, coll, o) },
+		func(o ListOptions) *List { return l.History(ctx, coll, value.Int(1), o) },
+	} {
+		for _, descending := range []bool{false, true} {
+			for _, c := range []struct{ asked, sent uint32 }{{0, 1}, {3, 2}, {1, 2}, {2, 0}} {
+				l.hear, page = limit, c.sent
+				_, err := collect(list(ListOptions{Limit: c.asked, Descending: descending}))
+				l.refusal(t, proof.CheckHistory, before, err)
+			}
+		}
+	}
+
+	// The second page starts where the server likes.
+	for _, descending := range []bool{false, true} {
+		first := l.History(ctx, coll, value.Int(1), ListOptions{Limit: 2, Descending: descending})
+		_, err := collect(first)
+		require.NoError(t, err)
+		further := l.History(ctx, coll, value.Int(1), ListOptions{Limit: 4, Descending: descending})
+		_, err = collect(further)
+		require.NoError(t, err)
+		skipping, err := parsePosition(further.NextPageToken())
+		require.NoError(t, err)
+		l.hear = func(req any) {
+			if r, ok := req.(*documentschema.HistoryRequest); ok {
+				r.PageToken = skipping.server
+			}
+		}
+		_, err = collect(l.History(ctx, coll, value.Int(1), ListOptions{Limit: 2, Descending: descending, PageToken: first.NextPageToken()}))
+		l.refusal(t, proof.CheckRevision, before, err)
+	}
+	first := l.Scan(ctx, coll, ListOptions{Limit: 2})
+	_, err := collect(first)
+	require.NoError(t, err)
+	l.hear = func(req any) {
+		if r, ok := req.(*documentschema.ScanRequest); ok {
+			r.PageToken = ""
+		}
+	}
+	_, err = collect(l.Scan(ctx, coll, ListOptions{Limit: 2, PageToken: first.NextPageToken()}))
+	l.refusal(t, "order", before, err)
+	for _, token := range []string{"garbage", "AQ", first.NextPageToken() + "A"} {
+		_, err = collect(l.Scan(ctx, coll, ListOptions{Limit: 2, PageToken: token}))
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+}
+
+// A server that answers from before a collection was dropped and made again is
+// found out by who has seen the new one.
+func TestCollectionFromBeforeTheDrop(t *testing.T) {
+	l := newLiar(t, startServer(t))
+	ctx := t.Context()
+	coll := collection(t, l.Client, "c")
+	insert(t, l.Client, coll, `{"_id":"x","v":"old"}`)
+	old := trusted(t, l.Client)
+	_, err := l.DropCollection(ctx, coll)
+	require.NoError(t, err)
+	_, err = l.CreateCollection(ctx, coll, CollectionOptions{})
+	require.NoError(t, err)
+	insert(t, l.Client, coll, `{"_id":"x","v":"new"}`)
+	before := trusted(t, l.Client)
+	from := func(req any) { // the server looks at the past
+		at := &documentschema.Moment{At: &documentschema.Moment_Transaction{Transaction: old}}
+		switch r := req.(type) {
+		case *documentschema.GetRequest:
+			r.At = at
+		case *documentschema.ProveRequest:
+			r.At = at
+		case *documentschema.ScanRequest:
+			r.At = at
+		}
+	}
+	for name, ask := range map[string]func() error{
+		"get": func() error {
+			_, err := l.Get(ctx, coll, value.String("x"), Moment{})
+			return err
+		},
+		"prove": func() error {
+			_, _, err := l.Prove(ctx, coll, value.String("x"), Claim{At: Moment{Revision: 1}})
+			return err
+		},
+		"scan": func() error {
+			_, err := collect(l.Scan(ctx, coll, ListOptions{}))
+			return err
+		},
+	} {
+		require.NoError(t, ask(), name)
+		l.hear = from
+		l.refusal(t, proof.CheckCollectionID, before, ask())
+	}
+	// Asked for, the past is the past.
+	doc, err := l.Get(ctx, coll, value.String("x"), Moment{Tx: old})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, doc.CollectionID)
+}
+
+// Who leaves a list early is told of a fork all the same.
+func TestForkIsSeenByWhoLeavesAListEarly(t *testing.T) {
+	l := newLiar(t, startServer(t))
+	coll := collection(t, l.Client, "c")
+	insert(t, l.Client, coll, `{"_id":1}`, `{"_id":2}`)
+	a, err := l.trust.current(t.Context())
+	require.NoError(t, err)
+	again := open(t, l.again) // moves the ledger on, and not this client's state
+	insert(t, again, coll, `{"_id":3}`)
+	l.lie = func(any) { // while the list begins, a client that was shown another history stores its state
+		forged := a
+		forged.TxID++
+		forged.Alh[0] ^= 1
+		_ = l.trust.locked(func() error { return l.trust.file.SetState(l.database, forged.immutableState(l.database)) })
+	}
+	n := 0
+	for _, err := range l.Scan(t.Context(), coll, ListOptions{}).Documents() {
+		require.ErrorIs(t, err, ErrVerification)
+		n++
+		break
+	}
+	require.Equal(t, 1, n)
+}
+
 func TestEvidenceOfALiar(t *testing.T) {
 	l := newLiar(t, startServer(t))
 	coll := collection(t, l.Client, "c")

@@ -19,6 +19,7 @@ type Client struct {
 	database   string
 	unverified bool
 	trust      *trust
+	seen       incarnations
 	closed     atomic.Bool
 }
 

@@ -22,8 +22,9 @@
 //  3. A write is checked to be what was asked for: an insert or a replacement is
 //     proved to hold exactly the document that was sent, an update to hold a
 //     document to which the patch has nothing to add, a deletion to be a
-//     tombstone. All operations of a request are in one transaction, which is
-//     newer than the state that was trusted when the request was sent.
+//     tombstone, and each to be by this session's user. All operations of a
+//     request are in one transaction, which is newer than the state that was
+//     trusted when the request was sent.
 //  4. The trusted state moves forward only, and only to states that are proved
 //     to continue it, also when several goroutines, clients and processes move
 //     it at the same time: an answer that was proved against an older state is
@@ -40,7 +41,14 @@
 // No proof shows that a revision is the newest or that a list is complete: a
 // server can keep back what it does not want to show. Counts, collection
 // definitions and list ends are the server's word. The time of a transaction is
-// its claim.
+// its claim. A receipt shows that the write was made, not by which request: if the
+// same user writes the same content twice at the same time, the server may answer
+// both with one of the revisions, and an update's receipt says nothing of the
+// properties that its patch does not name. Use IfRevision where that matters.
+//
+// Of a collection that was dropped and made again a server could show documents
+// from before. A client refuses them once it has seen the new collection; before
+// that, CollectionID tells.
 //
 // # Errors
 //

@@ -18,6 +18,7 @@ type exchange struct {
 	unverified bool
 	sent       anchor
 	next       anchor
+	known      map[string]uint32 // the collections proved when the request was sent
 
 	section []byte            // the last transaction section, which equal ones leave out
 	tx      *proof.VerifiedTx // what it proves
@@ -28,7 +29,7 @@ func (c *Client) begin(ctx context.Context) (*exchange, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	e := &exchange{c: c, unverified: c.unverified}
+	e := &exchange{c: c, unverified: c.unverified, known: c.seen.known()}
 	if e.unverified {
 		return e, nil
 	}

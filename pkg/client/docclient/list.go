@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 
 	"google.golang.org/grpc"
 
@@ -23,6 +24,15 @@ type ListOptions struct {
 	// PageToken is where an earlier list ended; everything but the limit must be
 	// as it was then, and the list goes on as of the transaction it looked at.
 	PageToken string
+}
+
+// moment is the one that documents of the list are held to. A page that goes on
+// looks at what was now when the list began.
+func (o *ListOptions) moment() Moment {
+	if o.PageToken != "" && o.At.isNow() {
+		return Moment{Tx: math.MaxUint64}
+	}
+	return o.At
 }
 
 // List is a list of documents under way. Range over Documents once; what else it
@@ -45,98 +55,63 @@ func (l *List) NextPageToken() string { return l.next }
 func (l *List) Tx() uint64 { return l.tx }
 
 // Scan lists the documents of a collection in the order of their ids, all as of
-// one transaction. Each document is verified; that none is missing cannot be
-// proved.
+// one transaction. Each document is verified, and that they follow each other,
+// over pages too; that none is missing cannot be proved.
 func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *List {
-	var last value.Value    // the id before
-	var collectionID uint32 // one for all documents
-	return c.list(ctx, collection, o,
-		func(ctx context.Context, e *exchange, at *documentschema.Moment) (receiver, error) {
+	return c.list(ctx, collection, o, listing{
+		start: func(ctx context.Context, e *exchange, at *documentschema.Moment, token string) (receiver, error) {
 			stream, err := c.service.Scan(ctx, &documentschema.ScanRequest{
 				Collection: collection, Encoding: wireEncoding, At: at, TrustedTx: e.trusted(), ProofOnly: !e.unverified,
-				Descending: o.Descending, PageSize: o.Limit, PageToken: o.PageToken,
+				Descending: o.Descending, PageSize: o.Limit, PageToken: token,
 			})
 			return receive(stream), err
 		},
-		func(e *exchange, d *documentschema.Document) (*Document, error) {
+		verify: func(e *exchange, p *position, d *documentschema.Document) (*Document, error) {
 			id, err := canon.Decode(d.GetId())
 			if err != nil {
 				return nil, refusedf("list of "+collection, proof.CheckID, "%v", err)
 			}
 			what := fmt.Sprintf("document %s of %s", jsonOf(id), collection)
-			doc, v, err := e.revision(what, d.GetProof(), proof.Expect{Collection: collection, CollectionID: collectionID, ID: id}, o.At)
+			doc, v, err := e.revision(what, d.GetProof(), proof.Expect{Collection: collection, CollectionID: p.collectionID, ID: id}, o.moment())
 			if err != nil {
 				return nil, err
 			}
-			collectionID = v.CollectionID
 			if doc.Deleted() {
 				return nil, refusedf(what, proof.CheckOperation, "revision %d is a tombstone", doc.Revision)
 			}
-			if order := value.Compare(last, id); !last.IsNull() && (order >= 0) != o.Descending || !last.IsNull() && order == 0 {
-				return nil, refusedf(what, "order", "it follows document %s", jsonOf(last))
-			}
-			last = id
-			return doc, nil
+			return doc, p.inScan(what, v, o.Descending)
 		},
-		func() bool { return true })
+		complete: func(*position) bool { return true },
+	})
 }
 
 // History lists the revisions of one document. Each is verified, and so is that
-// they follow each other without a gap, linked by their manifests' hashes; that
-// the newest is among them cannot be proved.
+// they follow each other without a gap, over pages too, linked by their
+// manifests' hashes; that the newest is among them cannot be proved.
 func (c *Client) History(ctx context.Context, collection string, id value.Value, o ListOptions) *List {
 	what := fmt.Sprintf("history of %s in %s", jsonOf(id), collection)
-	var last *proof.Verified
-	return c.list(ctx, collection, o,
-		func(ctx context.Context, e *exchange, at *documentschema.Moment) (receiver, error) {
+	return c.list(ctx, collection, o, listing{
+		start: func(ctx context.Context, e *exchange, at *documentschema.Moment, token string) (receiver, error) {
 			stream, err := c.service.History(ctx, &documentschema.HistoryRequest{
 				Collection: collection, Encoding: wireEncoding, Id: canon.Encode(id), At: at, TrustedTx: e.trusted(), ProofOnly: !e.unverified,
-				Descending: o.Descending, PageSize: o.Limit, PageToken: o.PageToken,
+				Descending: o.Descending, PageSize: o.Limit, PageToken: token,
 			})
 			return receive(stream), err
 		},
-		func(e *exchange, d *documentschema.Document) (*Document, error) {
-			expect := proof.Expect{Collection: collection, ID: id, Revision: d.GetRevision()}
-			switch {
-			case last == nil && !o.Descending && o.PageToken == "":
-				expect.Revision = 1
-			case last != nil && o.Descending:
-				expect.Revision = last.Revision - 1
-			case last != nil:
-				expect.Revision = last.Revision + 1
+		verify: func(e *exchange, p *position, d *documentschema.Document) (*Document, error) {
+			expect := proof.Expect{Collection: collection, CollectionID: p.collectionID, ID: id}
+			var err error
+			if expect.Revision, err = p.nextRevision(what, o.Descending); err != nil {
+				return nil, err
 			}
-			if last != nil {
-				expect.CollectionID = last.CollectionID
-				if expect.Revision == 0 {
-					return nil, refusedf(what, proof.CheckHistory, "there is nothing before revision 1")
-				}
-			}
-			doc, v, err := e.revision(what, d.GetProof(), expect, o.At)
+			doc, v, err := e.revision(what, d.GetProof(), expect, o.moment())
 			if err != nil {
 				return nil, err
 			}
-			if last != nil {
-				older, newer := last, v
-				if o.Descending {
-					older, newer = v, last
-				}
-				if newer.Previous == nil || *newer.Previous != older.ManifestHash {
-					return nil, refusedf(what, proof.CheckHistory, "revision %d does not continue revision %d", newer.Revision, older.Revision)
-				}
-			}
-			last = v
-			return doc, nil
+			return doc, p.inHistory(what, v, o.Descending)
 		},
-		func() bool {
-			switch {
-			case o.PageToken != "" && last == nil: // the page before ended exactly at the end
-				return true
-			case o.Descending:
-				return last != nil && last.Revision == 1
-			default:
-				return last != nil
-			}
-		})
+		complete: func(p *position) bool { return p.revision == 1 || !o.Descending && p.revision > 1 },
+	})
 }
 
 // part is what the answers of both streams share.
@@ -163,16 +138,20 @@ func receive[T any, P interface {
 	}
 }
 
-// list runs one stream. verify turns an entry into a verified document, complete
-// tells whether the entries so far can be all that there are.
-func (c *Client) list(ctx context.Context, collection string, o ListOptions,
-	start func(context.Context, *exchange, *documentschema.Moment) (receiver, error),
-	verify func(*exchange, *documentschema.Document) (*Document, error),
-	complete func() bool,
-) *List {
+// listing is what tells one kind of list from another.
+type listing struct {
+	// start sends the request.
+	start func(ctx context.Context, e *exchange, at *documentschema.Moment, token string) (receiver, error)
+	// verify turns an entry into a verified document and steps to it.
+	verify func(*exchange, *position, *documentschema.Document) (*Document, error)
+	// complete tells whether the list can end at a position.
+	complete func(*position) bool
+}
+
+func (c *Client) list(ctx context.Context, collection string, o ListOptions, kind listing) *List {
 	l := &List{}
 	l.stream = func(yield func(*Document, error) bool) {
-		if err := c.runList(ctx, collection, o, l, start, verify, complete, yield); err != nil {
+		if err := c.runList(ctx, collection, o, l, kind, yield); err != nil {
 			yield(nil, err)
 		}
 	}
@@ -197,12 +176,7 @@ func (l *List) lookAt(what string, tx uint64, first bool, o ListOptions, e *exch
 
 // runList returns the error that ends the list, nil at its end and when yield
 // wants no more.
-func (c *Client) runList(ctx context.Context, collection string, o ListOptions, l *List,
-	start func(context.Context, *exchange, *documentschema.Moment) (receiver, error),
-	verify func(*exchange, *documentschema.Document) (*Document, error),
-	complete func() bool,
-	yield func(*Document, error) bool,
-) error {
+func (c *Client) runList(ctx context.Context, collection string, o ListOptions, l *List, kind listing, yield func(*Document, error) bool) error {
 	what := "list of " + collection
 	at, err := o.At.proto()
 	if err != nil {
@@ -211,23 +185,25 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 	if o.At.Revision != 0 {
 		return fmt.Errorf("%w: a list as of a revision", ErrInvalid)
 	}
+	pos, err := parsePosition(o.PageToken)
+	if err != nil {
+		return err
+	}
 	e, err := c.begin(ctx)
 	if err != nil {
 		return err
 	}
 	streamCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	next, err := start(streamCtx, e, at)
+	next, err := kind.start(streamCtx, e, at, pos.server)
 	if err != nil {
 		return callError(what, err)
 	}
+	count := uint32(0)
 	for first := true; ; first = false {
 		p, err := next()
 		if errors.Is(err, io.EOF) && !first {
-			if !e.unverified && l.next == "" && !complete() {
-				return refusedf(what, proof.CheckHistory, "the server ends the list before its end")
-			}
-			return e.finish(ctx)
+			return l.end(what, o, e, pos, count, kind)
 		}
 		if err != nil {
 			return callError(what, c.note(err))
@@ -236,17 +212,22 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			if err := e.anchor(p.GetState(), p.GetStateProof()); err != nil {
 				return err
 			}
+			// A fork must be told before anything of the list is: the caller may
+			// leave it at any document.
+			if err := e.finish(ctx); err != nil {
+				return err
+			}
 		}
 		if err := l.lookAt(what, p.GetTransaction(), first, o, e); err != nil {
 			return err
 		}
-		l.next = p.GetNextPageToken()
+		pos.server = p.GetNextPageToken()
 		for _, d := range p.GetDocuments() {
 			var doc *Document
 			if e.unverified {
 				doc, err = fromWire(collection, d)
 			} else {
-				doc, err = verify(e, d)
+				doc, err = kind.verify(e, pos, d)
 			}
 			if err != nil {
 				return err
@@ -254,12 +235,26 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			if !e.unverified && doc.Tx > l.tx {
 				return refusedf(what, proof.CheckTxInclusion, "a document of transaction %d in a list as of transaction %d", doc.Tx, l.tx)
 			}
+			count++
 			if !yield(doc, nil) {
-				// The loop has ended and can be told nothing more; a state that could
-				// not be kept is moved on by the next request.
-				_ = e.finish(ctx)
 				return nil
 			}
 		}
 	}
+}
+
+// end checks that a list may end where the server ends it: where the page is
+// full if it says that there is more, else where the list can be complete.
+func (l *List) end(what string, o ListOptions, e *exchange, pos *position, count uint32, kind listing) error {
+	l.next = pos.token()
+	switch {
+	case e.unverified:
+	case o.Limit != 0 && count > o.Limit:
+		return refusedf(what, proof.CheckHistory, "%d entries where %d were asked for", count, o.Limit)
+	case pos.server != "" && (o.Limit == 0 || count < o.Limit):
+		return refusedf(what, proof.CheckHistory, "the server ends the list after %d entries though it has more", count)
+	case pos.server == "" && !kind.complete(pos):
+		return refusedf(what, proof.CheckHistory, "the server ends the list before its end")
+	}
+	return nil
 }

@@ -57,6 +57,11 @@ func (c *Client) Prove(ctx context.Context, collection string, id value.Value, c
 	if err := claim.At.covers(what, v.TxID, v.Time); err != nil {
 		return nil, nil, err
 	}
+	if claim.At.isNow() {
+		if err := e.incarnation(what, collection, v.CollectionID); err != nil {
+			return nil, nil, err
+		}
+	}
 	return evidence, v, e.finish(ctx)
 }
 

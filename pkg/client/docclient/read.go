@@ -55,6 +55,11 @@ func (e *exchange) revision(what string, p *documentschema.DocumentProof, expect
 	if err := at.covers(what, v.TxID, v.Time); err != nil {
 		return nil, nil, err
 	}
+	if at.isNow() {
+		if err := e.incarnation(what, expect.Collection, v.CollectionID); err != nil {
+			return nil, nil, err
+		}
+	}
 	return fromProof(expect.Collection, v), v, nil
 }
 

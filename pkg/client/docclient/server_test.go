@@ -135,6 +135,11 @@ type tamperedStream struct {
 	tamper tamperer
 }
 
+func (s *tamperedStream) SendMsg(m any) error {
+	s.tamper(s.method, m, nil)
+	return s.ClientStream.SendMsg(m)
+}
+
 func (s *tamperedStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
 	if err == nil {

@@ -27,6 +27,7 @@ type session struct {
 	immudb  client.ImmuClient
 	states  state.StateService // immudb's view of the state files
 	id      string
+	user    string
 	conn    *grpc.ClientConn
 	service documentschema.DocumentServiceClient
 	signer  *ecdsa.PublicKey // of the server's states, nil if none is required
@@ -75,7 +76,7 @@ func openSession(ctx context.Context, o *Options) (*session, error) {
 	if err := c.OpenSession(ctx, []byte(o.Username), []byte(o.Password), o.database()); err != nil {
 		return nil, fmt.Errorf("docclient: open a session of user %s on database %s at %s: %w", o.Username, o.database(), options.Bind(), err)
 	}
-	s.immudb, s.states, s.id, s.conn = c, c.StateService, c.GetSessionID(), conn.Load()
+	s.immudb, s.states, s.id, s.user, s.conn = c, c.StateService, c.GetSessionID(), o.Username, conn.Load()
 	if s.conn == nil || s.states == nil {
 		return nil, errors.Join(errors.New("docclient: immudb's client opened a session without a connection"), c.CloseSession(ctx))
 	}

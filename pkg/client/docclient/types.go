@@ -37,6 +37,9 @@ func (m Moment) proto() (*documentschema.Moment, error) {
 	return nil, fmt.Errorf("%w: more than one of transaction, time and revision", ErrInvalid)
 }
 
+// isNow reports whether the moment is now, or a revision of what is there now.
+func (m Moment) isNow() bool { return m.Tx == 0 && m.Time.IsZero() }
+
 // covers refuses a revision that a read at the moment must not show. tx and at
 // are proved.
 func (m Moment) covers(what string, tx uint64, at time.Time) error {

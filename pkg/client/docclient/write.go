@@ -168,7 +168,13 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 	if err := proof.VerifyReceipt(e.tx, e.sent.TxID); err != nil {
 		return nil, refused(what, err)
 	}
+	if err := e.incarnation(what, collection, v.CollectionID); err != nil {
+		return nil, err
+	}
 	doc := fromProof(collection, v)
+	if doc.Author != e.c.user && doc.Author != "" { // a server without authentication knows no users
+		return nil, refusedf(what, proof.CheckAuthor, "the proved write is one of %q, this session's user is %q", doc.Author, e.c.user)
+	}
 	switch kind {
 	case proof.Insert, proof.Replace:
 		if !value.Equal(doc.Value, op.Document.With(idField, id)) {

@@ -1,0 +1,119 @@
+package docclient
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
+)
+
+// position is where a list is: what was verified last, so that the page after it
+// is held to go on from there, and where the server goes on. Its token is what
+// callers keep between two pages.
+type position struct {
+	server       string // the server's own token
+	collectionID uint32 // of the documents so far, 0 before the first
+	id           value.Value
+
+	// Of a history: the revision listed last, 0 before the first.
+	revision uint64
+	manifest proof.Hash
+	previous *proof.Hash
+}
+
+// positionVersion is the first item of a token; any other is refused.
+const positionVersion = 1
+
+func (p *position) token() string {
+	if p.server == "" {
+		return ""
+	}
+	previous := value.Null()
+	if p.previous != nil {
+		previous = value.Bytes(p.previous[:])
+	}
+	return base64.RawURLEncoding.EncodeToString(canon.Encode(value.Array([]value.Value{
+		value.Int(positionVersion), value.String(p.server), value.Uint(uint64(p.collectionID)), p.id,
+		value.Uint(p.revision), value.Bytes(p.manifest[:]), previous,
+	})))
+}
+
+// parsePosition reads a token; the empty one is the start.
+func parsePosition(token string) (*position, error) {
+	p := &position{}
+	if token == "" {
+		return p, nil
+	}
+	bad := fmt.Errorf("%w: the page token is not one of NextPageToken", ErrInvalid)
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return nil, bad
+	}
+	v, err := canon.Decode(b)
+	if err != nil || v.Len() != 7 || !value.Equal(v.Index(0), value.Int(positionVersion)) {
+		return nil, bad
+	}
+	var number uint64
+	var ok [4]bool
+	p.server, ok[0] = v.Index(1).AsString()
+	number, ok[1] = v.Index(2).AsUint()
+	p.collectionID, p.id = uint32(number), v.Index(3)
+	p.revision, ok[2] = v.Index(4).AsUint()
+	p.manifest, ok[3] = hashOf(v.Index(5))
+	if ok != [4]bool{true, true, true, true} || number != uint64(p.collectionID) || p.server == "" {
+		return nil, bad
+	}
+	if previous, has := hashOf(v.Index(6)); has {
+		p.previous = &previous
+	}
+	return p, nil
+}
+
+func hashOf(v value.Value) (h proof.Hash, ok bool) {
+	b, _ := v.AsBytes()
+	return h, copy(h[:], b) == len(h) && len(b) == len(h)
+}
+
+// inScan holds a verified document to follow the one before, and steps to it.
+func (p *position) inScan(what string, v *proof.Verified, descending bool) error {
+	order := value.Compare(p.id, v.ID)
+	if !p.id.IsNull() && (order == 0 || (order > 0) != descending) {
+		return refusedf(what, "order", "it follows document %s", jsonOf(p.id))
+	}
+	p.collectionID, p.id = v.CollectionID, v.ID
+	return nil
+}
+
+// nextRevision is the revision that a history must go on with, 0 where that is
+// the server's word.
+func (p *position) nextRevision(what string, descending bool) (uint64, error) {
+	switch {
+	case !descending:
+		return p.revision + 1, nil
+	case p.revision == 0:
+		return 0, nil
+	case p.revision == 1:
+		return 0, refusedf(what, proof.CheckHistory, "there is nothing before revision 1")
+	default:
+		return p.revision - 1, nil
+	}
+}
+
+// inHistory holds a verified revision to be linked with the one before in the
+// list, and steps to it.
+func (p *position) inHistory(what string, v *proof.Verified, descending bool) error {
+	if p.revision != 0 {
+		older, newer, link := p.revision, v.Revision, v.Previous
+		hash := p.manifest
+		if descending {
+			older, newer, link, hash = v.Revision, p.revision, p.previous, v.ManifestHash
+		}
+		if link == nil || *link != hash {
+			return refusedf(what, proof.CheckHistory, "revision %d does not continue revision %d", newer, older)
+		}
+	}
+	p.collectionID, p.revision, p.manifest, p.previous = v.CollectionID, v.Revision, v.ManifestHash, v.Previous
+	return nil
+}
