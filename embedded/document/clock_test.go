@@ -60,6 +60,32 @@ func TestClockSetBack(t *testing.T) {
 	require.Equal(t, docs[0].Tx, tx)
 }
 
+// TestPromotedBehindItsPrimary: a replica that becomes the primary goes on from
+// the ledger's time, also if the old primary's clock was ahead of its own.
+func TestPromotedBehindItsPrimary(t *testing.T) {
+	ctx := context.Background()
+	var ahead, behind handSetClock
+	ahead.seconds.Store(1_800_003_600)
+	behind.seconds.Store(1_800_000_000)
+	a := attach(t, t.TempDir(), document.AttachOptions{}.WithClock(ahead.now))
+	b := attach(t, t.TempDir(), document.AttachOptions{Replica: true}.WithClock(behind.now))
+	a.create("c")
+	for i := range 4 {
+		a.insert(i)
+	}
+	follow(t, a, b)
+	b.HoldWrites()
+	require.NoError(t, b.SetReplica(false))
+	for i := range 4 {
+		require.EqualValues(t, 1_800_003_600, b.insert(4+i).Time.Unix())
+	}
+	n, _, err := b.Count(ctx, "c", document.Moment{Time: time.Unix(1_800_003_600, 0)})
+	require.NoError(t, err)
+	require.EqualValues(t, 8, n)
+	_, _, err = b.Count(ctx, "c", document.Moment{Time: time.Unix(1_800_003_599, 0)})
+	require.ErrorIs(t, err, document.ErrInvalidMoment)
+}
+
 // TestDatabaseWithoutTimes: where the ledger leaves times out the clock is the
 // store's affair.
 func TestDatabaseWithoutTimes(t *testing.T) {
@@ -69,5 +95,11 @@ func TestDatabaseWithoutTimes(t *testing.T) {
 	a := attach(t, path, document.AttachOptions{FixedTime: true}.WithClock(clock.now))
 	require.NoError(t, a.st.UseTimeFunc(func() time.Time { return time.Unix(0, 0) }))
 	a.create("c")
-	require.Zero(t, a.insert(1).Time.Unix())
+	d := a.insert(1)
+	require.Zero(t, d.Time.Unix())
+	_, _, err := a.Count(context.Background(), "c", document.Moment{Time: time.Unix(1_000_000_000, 0)})
+	require.ErrorIs(t, err, document.ErrInvalidMoment)
+	require.ErrorContains(t, err, "ask for a transaction")
+	_, _, err = a.Count(context.Background(), "c", document.Moment{Tx: d.Tx})
+	require.NoError(t, err)
 }

@@ -41,9 +41,9 @@ func (e *Engine) changeCatalog(ctx context.Context, op *sequencer.Op) (Collectio
 		return Collection{}, err
 	}
 	op.Author = author
-	results, err := e.seq.Do(ctx, []*sequencer.Op{op})
+	results, err := e.do(ctx, []*sequencer.Op{op})
 	if err != nil {
-		return Collection{}, classify(err)
+		return Collection{}, err
 	}
 	c := collectionOf(results[0].Collection)
 	c.Time = e.ledger.Note(results[0].Tx)
@@ -63,8 +63,8 @@ func (e *Engine) RewriteCatalog(ctx context.Context) error {
 	}
 	// Half of what a transaction holds leaves room for the format version.
 	for ids := range slices.Chunk(cat.IDs(), max(1, e.st.MaxTxEntries()/2)) {
-		if _, err := e.seq.Do(ctx, []*sequencer.Op{{Rewrite: ids}}); err != nil {
-			return classify(err)
+		if _, err := e.do(ctx, []*sequencer.Op{{Rewrite: ids}}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -39,19 +39,22 @@ type Engine struct {
 	author  string
 	st      *store.ImmuStore
 	path    string
-	clock   func() time.Time
+	times   *ledgerClock // nil if the database leaves times out of its ledger
 	source  *view.Source
 	ledger  *ledger.Ledger
 	replica atomic.Bool
+
+	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
 
 	ready   chan struct{} // closed when the engine is open, or failed to
 	openErr error         // set before ready is closed
 	ctx     context.Context
 	cancel  context.CancelFunc
 	opening sync.WaitGroup
-	seq     *sequencer.Sequencer // set before ready is closed
 
-	roles   sync.Mutex // serialises changes of role
+	roles   sync.Mutex                    // serialises changes of role
+	held    atomic.Pointer[chan struct{}] // while writing is held; closed when it goes on
+	seq     *sequencer.Sequencer          // set with roles held, before ready is closed
 	closing sync.Once
 	release func() error // of what Open holds beside the engine
 }
@@ -86,8 +89,10 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 	if opts.clock == nil {
 		opts.clock = time.Now
 	}
+	var times *ledgerClock
 	if !opts.FixedTime {
-		if err := keepTimeMonotonic(st, opts.clock); err != nil {
+		var err error
+		if times, err = newLedgerClock(st, opts.clock); err != nil {
 			return nil, err
 		}
 	}
@@ -99,13 +104,16 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 		return nil, fmt.Errorf("opening the index of documents: %w", err)
 	}
 	e := &Engine{
-		name: opts.Name, st: st, path: opts.Path, clock: opts.clock,
+		name: opts.Name, st: st, path: opts.Path, times: times,
 		source: view.NewSource(st, prefix, view.Options{
 			OverlayBytes: cmp.Or(opts.OverlayBytes, DefaultOptions().OverlayBytes),
 			CacheBytes:   opts.CacheBytes,
 			LoadExtra:    func(ctx context.Context, v *view.View) (any, error) { return catalog.Load(ctx, v) },
 		}),
-		ledger:  ledger.New(st),
+		ledger: ledger.New(st),
+
+		largeTrees: make(chan struct{}, maxLargeTrees),
+
 		ready:   make(chan struct{}),
 		release: func() error { return nil },
 	}
@@ -115,14 +123,32 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 	return e, nil
 }
 
-// open waits for the index and starts the sequencer.
+// open waits for the index and starts the sequencer. The database may change its
+// role meanwhile; what was opened for the other role is opened again.
 func (e *Engine) open() {
 	defer close(e.ready)
-	if err := e.source.Open(e.ctx, e.replica.Load()); err != nil {
-		e.openErr = fmt.Errorf("opening database %s: %w", e.name, classify(err))
-		return
+	for {
+		replica := e.replica.Load()
+		if err := e.source.Open(e.ctx, replica); err != nil {
+			e.openErr = fmt.Errorf("opening database %s: %w", e.name, classify(err))
+			return
+		}
+		if e.start(replica) {
+			return
+		}
 	}
-	e.seq = sequencer.New(e.st, e.source, e.replica.Load())
+}
+
+// start starts the sequencer if the database still has the role that it was
+// opened for.
+func (e *Engine) start(replica bool) bool {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	if e.replica.Load() != replica {
+		return false
+	}
+	e.seq = sequencer.New(e.st, e.source, replica || e.held.Load() != nil)
+	return true
 }
 
 // wait blocks until the engine is open.
@@ -177,30 +203,6 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// SetReplica tells the engine that the database changed its role, or with true
-// that it is about to: when it returns, writing has ended, or what is still in
-// flight will be answered from what the ledger really holds.
-func (e *Engine) SetReplica(replica bool) error {
-	e.roles.Lock()
-	defer e.roles.Unlock()
-	if err := e.wait(e.ctx); err != nil {
-		return err
-	}
-	if e.replica.Load() == replica {
-		return nil
-	}
-	if replica {
-		e.replica.Store(true)
-		e.seq.SetReplica(true, closeGrace)
-		e.source.SetReplica(true)
-		return nil // the view is renewed when it is next read
-	}
-	e.source.SetReplica(false)
-	e.seq.SetReplica(false, 0)
-	e.replica.Store(false)
-	return nil
-}
-
 // BeforeCompact closes the engine's snapshots so that the store can compact its
 // index. Reads and writes wait until AfterCompact, which must follow, also when
 // BeforeCompact fails because a read does not end before ctx does.
@@ -208,25 +210,3 @@ func (e *Engine) BeforeCompact(ctx context.Context) error { return e.source.Susp
 
 // AfterCompact lets reads and writes go on, whatever became of the compaction.
 func (e *Engine) AfterCompact(error) { e.source.Resume() }
-
-// keepTimeMonotonic makes the store's clock never step back, so that reading
-// "at a time" has one answer.
-func keepTimeMonotonic(st *store.ImmuStore, clock func() time.Time) error {
-	var mu sync.Mutex
-	var last time.Time
-	if tx := st.LastPrecommittedTxID(); tx > 0 {
-		h, err := st.ReadTxHeader(tx, true, false)
-		if err != nil {
-			return fmt.Errorf("reading the time of transaction %d: %w", tx, err)
-		}
-		last = time.Unix(h.Ts, 0)
-	}
-	return st.UseTimeFunc(func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := clock(); now.After(last) {
-			last = now
-		}
-		return last
-	})
-}

@@ -7,6 +7,7 @@ import (
 	"github.com/codenotary/immudb/embedded/store"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/folderlock"
 	"github.com/immudoc/immudoc/internal/keys"
@@ -80,6 +81,19 @@ type OpError = sequencer.OpError
 
 // RevisionError is an [ErrRevisionConflict] with the revisions.
 type RevisionError = sequencer.RevisionError
+
+// GoneError is an [ErrValueGone] about a document that a list is at. The list goes
+// on behind it.
+type GoneError struct {
+	Collection string
+	ID         value.Value
+	Err        error
+}
+
+func (e *GoneError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what reading the document came to.
+func (e *GoneError) Unwrap() error { return e.Err }
 
 // corruptions are the errors with which inner packages and the store report
 // bytes that contradict their format.

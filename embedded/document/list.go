@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -86,7 +87,8 @@ type ScanOptions struct {
 }
 
 // Scan yields the documents of a collection in the order of their ids, all as
-// they were at one moment. To read in pages, resolve the moment first and give
+// they were at one moment. A document whose content was truncated from the ledger
+// is yielded as a [GoneError], and does not end the reading. To read in pages, resolve the moment first and give
 // each page the same transaction and the last id of the page before.
 func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
@@ -96,6 +98,9 @@ func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) 
 				return false, err
 			}
 			doc, err := e.document(coll, id, version)
+			if errors.Is(err, ErrValueGone) {
+				return yield(nil, &GoneError{Collection: coll.Name, ID: id, Err: err}), nil
+			}
 			if err != nil {
 				return false, err
 			}

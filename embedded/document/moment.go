@@ -110,6 +110,8 @@ func (e *Engine) transactionAt(at Moment) (uint64, error) {
 			return 0, fmt.Errorf("%w: transaction %d, the newest is %d", ErrFuture, at.Tx, last)
 		}
 		return at.Tx, nil
+	case !at.Time.IsZero() && e.times == nil:
+		return 0, fmt.Errorf("%w: database %s leaves times out of its ledger; ask for a transaction", ErrInvalidMoment, e.name)
 	case !at.Time.IsZero():
 		now, err := e.now()
 		if err != nil {
@@ -130,7 +132,7 @@ func (e *Engine) transactionAt(at Moment) (uint64, error) {
 
 // now returns the time, which is never before the ledger's own.
 func (e *Engine) now() (time.Time, error) {
-	now := e.clock()
+	now := e.times.clock()
 	last := e.st.LastCommittedTxID()
 	if last == 0 {
 		return now, nil

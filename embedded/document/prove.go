@@ -35,6 +35,13 @@ type Proof struct {
 	Document    *proof.DocumentProof
 }
 
+// largeTree is from how many leaves on the property trees of few proofs are in
+// memory at a time: one of the largest takes some 100 MB.
+const (
+	largeTree     = 1 << 16
+	maxLargeTrees = 2
+)
+
 // MaxPointers is how many properties and absences one proof can be asked for.
 const MaxPointers = 1024
 
@@ -62,6 +69,14 @@ func (e *Engine) Prove(ctx context.Context, doc *Document, anchor uint64, req pr
 	entry, path, err := e.ledger.Evidence(doc.Tx, int(doc.record.Slot/proof.EntryManifests))
 	if err != nil {
 		return nil, fmt.Errorf("proving document %s in %s: %w", doc.ID.AppendJSON(nil), doc.Collection, classify(err))
+	}
+	if doc.record.Leaves > largeTree {
+		select {
+		case e.largeTrees <- struct{}{}:
+			defer func() { <-e.largeTrees }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	d, err := proof.NewDocumentProof(
 		&proof.Revision{Manifest: *doc.manifest(), Seed: doc.record.Seed, Author: doc.record.Author, Body: body},

@@ -2,15 +2,21 @@ package document_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/codenotary/immudb/embedded/store"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/enginetest"
 )
 
 // follow copies what a primary has committed to a replica.
@@ -169,5 +175,144 @@ func TestReplicaOfATruncatedPrimary(t *testing.T) {
 		coll, err := e.Collection(ctx, "c", document.Moment{Tx: first})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, coll.CreatedTx)
+	}
+}
+
+// TestHeldWrites: a change of settings that leaves a primary a primary makes
+// writes wait, and none fail.
+func TestHeldWrites(t *testing.T) {
+	ctx := context.Background()
+	a := attach(t, t.TempDir(), document.AttachOptions{})
+	a.create("c")
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	var written atomic.Int64
+	for w := range 8 {
+		writers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := a.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":"%d-%d"}`, w, n)))
+				if !assert.NoError(t, err) {
+					return
+				}
+				written.Add(1)
+			}
+		})
+	}
+	for round := range 30 {
+		before := written.Load()
+		require.Eventually(t, func() bool { return written.Load() > before }, 10*time.Second, time.Millisecond)
+		a.HoldWrites()
+		if round == 0 { // nothing is written, until the caller's patience ends
+			waiting, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+			_, err := a.CreateCollection(waiting, "d", document.CollectionOptions{})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, document.ErrOutcomeUnknown)
+			cancel()
+		}
+		require.NoError(t, a.SetReplica(false))
+	}
+	close(stop)
+	writers.Wait()
+	n, _, err := a.Count(ctx, "c", document.Moment{})
+	require.NoError(t, err)
+	require.EqualValues(t, written.Load(), n)
+
+	// Held writes of what becomes a replica are refused.
+	a.HoldWrites()
+	refused := make(chan error, 1)
+	go func() {
+		_, err := a.Insert(ctx, "c", parse(t, `{}`))
+		refused <- err
+	}()
+	require.NoError(t, a.SetReplica(true))
+	require.ErrorIs(t, <-refused, document.ErrReplica)
+}
+
+// TestUnknownThenCommitted: a write of unknown outcome that commits later is seen
+// by whoever reads then, without a further write.
+func TestUnknownThenCommitted(t *testing.T) {
+	ctx := context.Background()
+	a := attach(t, t.TempDir(), document.AttachOptions{})
+	a.create("c")
+	a.insert(1)
+	a.st.SetExternalCommitAllowance(true) // synchronous replication whose replica is away
+	last := a.st.LastPrecommittedTxID()
+	done := make(chan error, 1)
+	go func() {
+		_, err := a.Insert(ctx, "c", parse(t, `{"_id":2}`))
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return a.st.LastPrecommittedTxID() == last+1 }, 10*time.Second, time.Millisecond)
+	a.HoldWrites()
+	require.ErrorIs(t, <-done, document.ErrOutcomeUnknown)
+	require.NoError(t, a.SetReplica(false))
+	_, err := a.Get(ctx, "c", value.Int(1), document.Moment{})
+	require.NoError(t, err)
+	_, err = a.Get(ctx, "c", value.Int(2), document.Moment{})
+	require.ErrorIs(t, err, document.ErrNotFound)
+
+	require.NoError(t, a.st.AllowCommitUpto(last+1)) // the replica is back
+	require.NoError(t, a.st.WaitForTx(ctx, last+1, false))
+	_, err = a.Get(ctx, "c", value.Int(2), document.Moment{})
+	require.NoError(t, err)
+	n, tx, err := a.Count(ctx, "c", document.Moment{})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	require.Equal(t, last+1, tx)
+	a.st.SetExternalCommitAllowance(false)
+	a.insert(3)
+}
+
+// TestRoleChangesWhileOpening: a primary whose tail waits for a replica does not
+// open before that is committed, and what allows it is a change of settings.
+func TestRoleChangesWhileOpening(t *testing.T) {
+	ctx := context.Background()
+	for name, becomesReplica := range map[string]bool{"stays a primary": false, "becomes a replica": true} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			so := func() *store.Options { return enginetest.StoreOptions().WithExternalCommitAllowance(true) }
+			st := enginetest.OpenStore(t, path, so())
+			tx, err := st.NewWriteOnlyTx(ctx)
+			require.NoError(t, err)
+			require.NoError(t, tx.Set([]byte{0, 1}, nil, []byte("v")))
+			committing, cancel := context.WithCancel(ctx)
+			go func() {
+				for st.LastPrecommittedTxID() == 0 {
+					runtime.Gosched()
+				}
+				cancel()
+			}()
+			_, err = tx.AsyncCommit(committing)
+			require.ErrorIs(t, err, context.Canceled)
+
+			e, err := document.Attach(st, document.AttachOptions{Name: "db", Path: path})
+			require.NoError(t, err)
+			a := &attached{Engine: e, t: t, st: st, path: path}
+			opening, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+			require.ErrorIs(t, e.Ready(opening), context.DeadlineExceeded)
+			cancel()
+
+			e.HoldWrites()
+			if becomesReplica {
+				require.NoError(t, e.SetReplica(true))
+				require.NoError(t, e.Ready(ctx))
+				_, err = e.CreateCollection(ctx, "c", document.CollectionOptions{})
+				require.ErrorIs(t, err, document.ErrReplica)
+				st.SetExternalCommitAllowance(false)
+				require.NoError(t, e.SetReplica(false))
+			} else {
+				st.SetExternalCommitAllowance(false)
+				require.NoError(t, e.SetReplica(false))
+				require.NoError(t, e.Ready(ctx))
+			}
+			a.create("c")
+			require.Greater(t, a.insert(1).Tx, uint64(1))
+			a.close()
+		})
 	}
 }

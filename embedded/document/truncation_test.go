@@ -12,6 +12,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/check"
+	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/enginetest"
 )
@@ -94,6 +95,83 @@ func TestTruncation(t *testing.T) {
 	d, err := a.Update(ctx, "c", value.Int(0), parse(t, `{"pad":null}`))
 	require.NoError(t, err)
 	require.EqualValues(t, 41, d.Revision)
+}
+
+// TestDocumentsThatWereTruncated: a document of which nothing is held any more can
+// be replaced, deleted and inserted again, and does not hide those beside it.
+func TestDocumentsThatWereTruncated(t *testing.T) {
+	ctx := context.Background()
+	path := t.TempDir()
+	a := attachTo(t, path, smallFiles(), document.AttachOptions{})
+	a.create("c")
+	for id := range 4 {
+		a.insert(id)
+	}
+	_, err := a.Delete(ctx, "c", value.Int(3))
+	require.NoError(t, err)
+	for i := range 40 {
+		_, err := a.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"pad":"%01000d"}`, 100+i, i)))
+		require.NoError(t, err)
+	}
+	require.NoError(t, a.RewriteCatalog(ctx))
+	require.NoError(t, a.st.TruncateUptoTx(a.st.LastCommittedTxID()-10))
+	a.close()
+	a = attachTo(t, path, smallFiles(), document.AttachOptions{})
+
+	gone, held := 0, 0
+	for d, err := range a.Scan(ctx, "c", document.ScanOptions{}) {
+		if err == nil {
+			held++
+			continue
+		}
+		require.ErrorIs(t, err, document.ErrValueGone)
+		var op *document.GoneError
+		require.ErrorAs(t, err, &op)
+		require.Nil(t, d)
+		gone++
+	}
+	require.Greater(t, gone, 3)
+	require.Greater(t, held, 5)
+	n, _, err := a.Count(ctx, "c", document.Moment{})
+	require.NoError(t, err)
+	require.EqualValues(t, gone+held, n)
+
+	object := parse(t, `{"new":true}`)
+	_, err = a.Update(ctx, "c", value.Int(0), object)
+	require.ErrorIs(t, err, document.ErrValueGone)
+	_, err = a.Insert(ctx, "c", object.With("_id", value.Int(0)))
+	require.ErrorIs(t, err, document.ErrDuplicateID)
+	_, err = a.Update(ctx, "c", value.Int(3), object)
+	require.ErrorIs(t, err, document.ErrNotFound)
+	five := uint64(5)
+	_, err = a.Apply(ctx, []document.Op{{Operation: proof.Replace, Collection: "c", ID: value.Int(0), Document: object, IfRevision: &five}})
+	require.ErrorIs(t, err, document.ErrRevisionConflict)
+	for id, write := range []func(id value.Value) (*document.Document, error){
+		func(id value.Value) (*document.Document, error) { return a.Replace(ctx, "c", id, object) },
+		func(id value.Value) (*document.Document, error) { return a.Delete(ctx, "c", id) },
+		func(id value.Value) (*document.Document, error) { return a.Replace(ctx, "c", id, object) },
+		func(id value.Value) (*document.Document, error) { return a.Insert(ctx, "c", object.With("_id", id)) },
+	} {
+		d, err := write(value.Int(int64(id)))
+		require.NoError(t, err)
+		want := uint64(2)
+		if id == 3 {
+			want = 3
+		}
+		require.Equal(t, want, d.Revision)
+		state, err := a.State(ctx)
+		require.NoError(t, err)
+		ev, err := a.Evidence(ctx, d, proof.Request{WholeDocument: true})
+		require.NoError(t, err)
+		v, err := ev.Verify(proof.Expect{Database: "db", Collection: "c", ID: d.ID, Revision: want, WholeDocument: true},
+			proof.TrustedState{Database: "db", State: state})
+		require.NoError(t, err)
+		require.Equal(t, proof.Hash{}, *v.Previous)
+	}
+	d, err := a.Update(ctx, "c", value.Int(0), parse(t, `{"more":1}`))
+	require.NoError(t, err)
+	require.EqualValues(t, 3, d.Revision)
+	requireSound(t, a.Engine)
 }
 
 // TestLossIsNoTruncation: values that are gone although older ones are there

@@ -89,7 +89,7 @@ func (e *Engine) Apply(ctx context.Context, ops []Op) ([]*Document, error) {
 	if err := e.wait(ctx); err != nil {
 		return nil, err
 	}
-	if e.Replica() {
+	if e.Replica() { // before all work is done for nothing
 		return nil, ErrReplica
 	}
 	cat, err := e.catalog(ctx)
@@ -102,9 +102,9 @@ func (e *Engine) Apply(ctx context.Context, ops []Op) ([]*Document, error) {
 			return nil, &OpError{Index: i, Collection: ops[i].Collection, ID: idOf(&ops[i]), Err: err}
 		}
 	}
-	results, err := e.seq.Do(ctx, prepared)
+	results, err := e.do(ctx, prepared)
 	if err != nil {
-		return nil, classify(err)
+		return nil, err
 	}
 	docs := make([]*Document, len(results))
 	for i, r := range results {

@@ -120,17 +120,13 @@ func (d *hosted) SetSyncReplication(enabled bool) {
 func (d *hosted) changeRole(change func()) {
 	d.role.Lock()
 	defer d.role.Unlock()
-	d.setReplica(true)
-	change()
-	if !d.IsReplica() {
-		d.setReplica(false)
-	}
-}
-
-func (d *hosted) setReplica(replica bool) {
 	if d.attachment == nil {
+		change()
 		return
 	}
+	d.attachment.HoldWrites()
+	change()
+	replica := d.IsReplica()
 	if err := d.attachment.SetReplica(replica); err != nil {
 		d.host.log().Errorf("documents of database '%s' as replica %t: %v", d.GetName(), replica, err)
 	}
@@ -177,12 +173,14 @@ func (d *hosted) CompactIndex() error {
 const compactPatience = 30 * time.Second
 
 // How a compacted database is looked at until it can be opened again. One that
-// is never idle is given a moment without new calls.
+// is never idle is given a moment without new calls, on any database, and less
+// and less often, for as long as calls on it are longer than that.
 const (
-	idlePoll   = 50 * time.Millisecond
-	idlePolls  = 200 // then moments are made, see Host.idlePolls
-	busyPoll   = time.Second
-	busyMoment = 100 * time.Millisecond
+	idlePoll    = 50 * time.Millisecond
+	idlePolls   = 200 // then moments are made, see Host.idlePolls
+	busyPoll    = time.Second
+	busyPollMax = 5 * time.Minute
+	busyMoment  = 100 * time.Millisecond
 )
 
 // reopenWhenIdle takes the database out of immudb's hands when no call is under
@@ -192,8 +190,12 @@ func (d *hosted) reopenWhenIdle() {
 	idx := m.GetIndexByName(name)
 	poll, moment := idlePoll, time.Duration(0)
 	for n := 0; ; n++ {
-		if n == d.host.idlePolls {
+		switch {
+		case n == d.host.idlePolls:
 			poll, moment = busyPoll, busyMoment
+		case n > d.host.idlePolls:
+			poll = min(2*poll, busyPollMax)
+			d.host.log().Warningf("database '%s' is still in use and not opened again yet; trying once more in %v", name, poll)
 		}
 		select {
 		case <-d.closed:

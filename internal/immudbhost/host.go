@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -35,8 +36,12 @@ type Attachment interface {
 	// StoreClosed tells how closing the store ended. It follows Close, and is the
 	// last call.
 	StoreClosed(err error)
-	// SetReplica says whether the database may be written to. With true, all
-	// writing has ended when it returns. It may be told what it knows.
+	// HoldWrites ends all writing before the database changes its role, or what a
+	// commit waits for. It returns after a bounded time, also while the attachment
+	// is still opening. SetReplica follows.
+	HoldWrites()
+	// SetReplica says which role the database has now, and with it whether it may
+	// be written to.
 	SetReplica(replica bool) error
 	// RewriteCatalog writes again what must outlive the values of transactions
 	// up to and including uptoTx, which are dropped next. Not called on replicas.
@@ -112,13 +117,9 @@ func (h *Host) openDatabase(name string, opts *database.Options) (database.DB, e
 		}
 	}
 
-	lock, err := folderlock.Acquire(filepath.Join(opts.GetDBRootPath(), name)) // invariant 2, against other processes
+	inner, lock, err := h.openLocked(name, opts)
 	if err != nil {
 		return nil, err
-	}
-	inner, err := h.inner(name, opts)
-	if err != nil {
-		return nil, errors.Join(err, lock.Release())
 	}
 	d := newHosted(inner, h, opts)
 	d.lock = lock
@@ -134,6 +135,31 @@ func (h *Host) openDatabase(name string, opts *database.Options) (database.DB, e
 	}
 	h.open[name] = d
 	return d, nil
+}
+
+// openLocked opens a database with a lock on its folder (invariant 2, against
+// other processes). A folder that is not there is immudb's affair: it makes that
+// of a new database, and refuses to open one whose folder is missing.
+func (h *Host) openLocked(name string, opts *database.Options) (database.DB, *folderlock.Lock, error) {
+	dir := filepath.Join(opts.GetDBRootPath(), name)
+	var lock *folderlock.Lock
+	_, err := os.Stat(dir)
+	isNew := errors.Is(err, os.ErrNotExist)
+	if !isNew {
+		if lock, err = folderlock.Acquire(dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	db, err := h.inner(name, opts)
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Release())
+	}
+	if isNew {
+		if lock, err = folderlock.Acquire(dir); err != nil {
+			return nil, nil, errors.Join(err, db.Close())
+		}
+	}
+	return db, lock, nil
 }
 
 func (h *Host) attachTo(db database.DB, opts *database.Options) (Attachment, error) {

@@ -72,6 +72,8 @@ func (f *fake) StoreClosed(err error) {
 	f.note("store closed")
 }
 
+func (f *fake) HoldWrites() { f.note("hold") }
+
 func (f *fake) SetReplica(replica bool) error {
 	if replica {
 		f.note("replica")

@@ -187,9 +187,10 @@ func (l *Ledger) log(t, n *store.TxHeader) (inclusion, consistency []proof.Hash,
 		}
 		return dual.InclusionProof, dual.ConsistencyProof, nil
 	}
-	// Transactions of old versions of immudb are not linked at once.
-	if t.ID > n.BlTxID {
-		return nil, nil, fmt.Errorf("%w: transaction %d is not covered by the header of %d", ErrTooOld, t.ID, n.ID)
+	// Transactions of old versions of immudb are not linked at once. They are no
+	// anchors; any new transaction is one.
+	if n.BlTxID != n.ID-1 {
+		return nil, nil, fmt.Errorf("%w: the header of transaction %d covers transactions 1 to %d", ErrTooOld, n.ID, n.BlTxID)
 	}
 	dual, err := l.st.DualProof(t, n)
 	if err != nil {

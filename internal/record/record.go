@@ -53,6 +53,10 @@ const CompressAbove = 512
 // MaxBody is the greatest length in bytes of a document's canonical body.
 const MaxBody = 16 << 20
 
+// MaxLeaves is the greatest number of leaves of a property tree, that is of values
+// in a document whose parts can be proved.
+const MaxLeaves = 1 << 20
+
 // MaxAuthor is the greatest length in bytes of an author's name.
 const MaxAuthor = 1024
 

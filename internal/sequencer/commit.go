@@ -45,11 +45,16 @@ func (s *Sequencer) commit(ctx context.Context, p *plan, role int64) {
 			f.err = s.verifyCommitted(f.header)
 		}
 		if f.err != nil {
-			s.uncertain = true
+			if !s.uncertain {
+				s.uncertain = true
+				s.source.Doubt() // whoever reads later finds what was committed all the same
+			}
 			f.wave.answerAll(fmt.Errorf("%w: %w", ErrOutcomeUnknown, f.err))
 			continue
 		}
-		cat = s.install(f, cat)
+		// Behind a wave of unknown outcome nothing is installed: the view would say
+		// that it holds that one too. It is read from the index again instead.
+		cat = s.install(f, cat, s.uncertain)
 		f.wave.answerWritten(f.header, cat)
 	}
 }
@@ -261,10 +266,16 @@ func (s *Sequencer) verifyCommitted(header *store.TxHeader) error {
 	return nil
 }
 
-// install makes a committed wave visible and returns the catalog after it.
-func (s *Sequencer) install(f *flight, cat *catalog.Catalog) *catalog.Catalog {
+// install makes a committed wave visible and returns the catalog after it. With
+// uncertain it leaves making it visible to the source, which is in doubt.
+func (s *Sequencer) install(f *flight, cat *catalog.Catalog, uncertain bool) *catalog.Catalog {
+	if uncertain {
+		s.source.Doubt()
+	}
 	if f.wave.catalog == nil {
-		s.source.Install(f.header.ID, f.writes, nil)
+		if !uncertain {
+			s.source.Install(f.header.ID, f.writes, nil)
+		}
 		return cat
 	}
 	for _, coll := range f.wave.catalog {
@@ -279,7 +290,9 @@ func (s *Sequencer) install(f *flight, cat *catalog.Catalog) *catalog.Catalog {
 		}
 		cat = cat.With(&committed)
 	}
-	s.source.Install(f.header.ID, f.writes, cat)
+	if !uncertain {
+		s.source.Install(f.header.ID, f.writes, cat)
+	}
 	return cat
 }
 

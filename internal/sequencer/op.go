@@ -101,6 +101,9 @@ func newRecord(kind proof.Operation, author string, body []byte, mode ptree.Mode
 		return nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
 	}
 	switch {
+	case rec.Leaves > record.MaxLeaves:
+		return nil, fmt.Errorf("%w: the document has %d values, objects and arrays included, the limit is %d; "+
+			"a collection with document evidence has no such limit", ErrTooLarge, rec.Leaves, record.MaxLeaves)
 	case body == nil:
 	case compress:
 		rec.Body = record.CompressedBody(body)

@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/codenotary/immudb/embedded/store"
@@ -53,7 +54,8 @@ type plan struct {
 // document is the provisional newest revision of a document.
 type document struct {
 	record   *record.Record // nil if there never was one
-	manifest proof.Hash     // of record
+	manifest proof.Hash     // of record; zero if that is gone
+	gone     error          // why the record has no more than its revision and operation
 	wave     int            // that wrote it, -1 if it was there before the round
 }
 
@@ -157,6 +159,9 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (docum
 	if err != nil {
 		return documentWrite{}, nil, err
 	}
+	if before.gone != nil && op.Kind == proof.Update && !before.record.IsTombstone() {
+		return documentWrite{}, nil, fmt.Errorf("%w: there is nothing left to change; replace the document, or delete it", before.gone)
+	}
 	rec, err := op.record(coll, before.record)
 	if err != nil {
 		return documentWrite{}, nil, err
@@ -185,6 +190,12 @@ func (p *plan) document(ctx context.Context, key []byte, coll *catalog.Collectio
 	}
 	if ok {
 		b, err := version.Value()
+		if errors.Is(err, view.ErrValueGone) {
+			d.gone = err
+			d.record, err = p.remains(version)
+			p.docs[string(key)] = d
+			return d, err
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -199,6 +210,18 @@ func (p *plan) document(ctx context.Context, key []byte, coll *catalog.Collectio
 	}
 	p.docs[string(key)] = d
 	return d, nil
+}
+
+// remains is what the index still knows of a revision whose record was truncated
+// from the ledger: enough to write the next one. That one's manifest has a hash of
+// zeros for the one before, which cannot be computed any more.
+func (p *plan) remains(version view.Version) (*record.Record, error) {
+	revision, err := p.view.Versions(version.Key)
+	rec := &record.Record{Operation: proof.Replace, Revision: revision}
+	if version.Deleted {
+		rec.Operation = proof.Delete
+	}
+	return rec, err
 }
 
 // applyToCatalog changes the catalog in a wave of its own: what was applied

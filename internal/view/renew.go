@@ -95,16 +95,21 @@ func (s *Source) Reset(ctx context.Context) error { return s.reset(ctx, true) }
 // there the view is one of what is committed.
 func (s *Source) reset(ctx context.Context, certain bool) error {
 	for {
-		replica, err := s.awaitResume(ctx)
+		replica, roleSet, err := s.awaitResume(ctx)
 		if err != nil {
 			return err
 		}
 		last := s.st.LastCommittedTxID()
 		if certain && !replica {
 			// Transactions accepted before a crash commit shortly after the store
-			// opens, so nothing is decided before they did.
+			// opens, so nothing is decided before they did. Those that wait for a
+			// replica may wait for good, or be discarded, if the role changes.
 			last = s.st.LastPrecommittedTxID()
-			if err := s.st.WaitForTx(ctx, last, false); err != nil {
+			changed, err := s.waitForTx(ctx, last, roleSet)
+			if changed {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("waiting for transaction %d: %w", last, err)
 			}
 		}
@@ -121,19 +126,37 @@ func (s *Source) reset(ctx context.Context, certain bool) error {
 	}
 }
 
-// awaitResume waits until the source is not suspended.
-func (s *Source) awaitResume(ctx context.Context) (replica bool, err error) {
+// waitForTx waits until a transaction is committed, or, reporting true, until the
+// role changes.
+func (s *Source) waitForTx(ctx context.Context, tx uint64, roleSet <-chan struct{}) (changed bool, err error) {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.st.WaitForTx(waiting, tx, false) }()
+	select {
+	case err = <-done:
+		return false, err
+	case <-roleSet:
+		cancel()
+		<-done
+		return true, nil
+	}
+}
+
+// awaitResume waits until the source is not suspended, and returns its role and
+// what is closed when that changes.
+func (s *Source) awaitResume(ctx context.Context) (replica bool, roleSet <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.suspended > 0 && !s.closed {
 		if err := s.awaitChange(ctx); err != nil {
-			return false, err
+			return false, nil, err
 		}
 	}
 	if s.closed {
-		return false, ErrClosed
+		return false, nil, ErrClosed
 	}
-	return s.replica, nil
+	return s.replica, s.roleSet, nil
 }
 
 // openSnapshot returns a snapshot that holds at least transaction tx; with tx 0

@@ -47,8 +47,11 @@ type Source struct {
 	mu        sync.Mutex
 	closed    bool
 	replica   bool
-	suspended int  // calls of Suspend that wait for their Resume
-	outdated  bool // the view must be renewed before it is read again
+	suspended int           // calls of Suspend that wait for their Resume
+	outdated  bool          // the view must be renewed before it is read again
+	doubtful  uint64        // transactions up to this one may hold writes that were not installed; 0 if none does
+	looked    uint64        // the newest committed transaction when that was last looked at
+	roleSet   chan struct{} // closed and replaced when the role changes
 	snapshot  *sharedSnapshot
 	overlay   *btree.BTreeG[entry]
 	bytes     int     // size of the overlay
@@ -77,6 +80,7 @@ func NewSource(st *store.ImmuStore, prefix []byte, opts Options) *Source {
 		renew:   make(chan struct{}, 1),
 		overlay: newOverlay(),
 		changed: make(chan struct{}),
+		roleSet: make(chan struct{}),
 	}
 	s.renewer.Go(s.renewLoop)
 	return s
@@ -92,13 +96,53 @@ func (s *Source) Open(ctx context.Context, replica bool) error {
 }
 
 // SetReplica changes between the two ways of keeping the view new. What was a
-// replica is read again when its view holds everything committed so far.
+// replica is read again when its view holds everything committed so far; what
+// commits later of the transactions that the store has, nobody installs.
 func (s *Source) SetReplica(replica bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outdated = s.outdated || s.replica && !replica
+	if s.replica && !replica {
+		s.outdated = true
+		s.doubt()
+	}
+	if s.replica != replica {
+		close(s.roleSet)
+		s.roleSet = make(chan struct{})
+	}
 	s.replica = replica
 	s.askRenewal()
+}
+
+// Doubt says that the store may commit, or has committed, transactions under the
+// prefix that are not going to be installed. From now on, and until all that the
+// store has accepted by now is committed, the view is read from the index again
+// whenever something was committed.
+func (s *Source) Doubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outdated = true
+	s.doubt()
+	s.askRenewal()
+}
+
+func (s *Source) doubt() {
+	s.doubtful = max(s.doubtful, s.st.LastPrecommittedTxID())
+}
+
+// inDoubt reports whether something was committed that may be doubtful, since it
+// was last asked. Transactions that a change of role discards leave the doubt
+// until others have taken their numbers.
+func (s *Source) inDoubt() bool {
+	if s.doubtful == 0 {
+		return false
+	}
+	committed := s.st.LastCommittedTxID()
+	if committed >= s.doubtful {
+		s.doubtful = 0
+	}
+	news := committed > s.looked
+	s.looked = committed
+	return news
 }
 
 // Acquire returns the newest view. The caller must release it, soon: old views
@@ -131,6 +175,7 @@ func (s *Source) Acquire(ctx context.Context) (*View, error) {
 
 // readable reports whether the view may be read, and sees to a new one if not.
 func (s *Source) readable() bool {
+	s.outdated = s.outdated || s.inDoubt()
 	if s.suspended == 0 && s.snapshot != nil && !s.outdated && !s.stale() {
 		return true
 	}

@@ -291,6 +291,12 @@ func (v *View) HistoryDesc(key []byte, before uint64) iter.Seq2[Version, error] 
 	}
 }
 
+// Versions returns how many versions key has, deleted ones included.
+func (v *View) Versions(key []byte) (uint64, error) {
+	inSnapshot, err := v.snapshotCount(key)
+	return inSnapshot + v.overlayCount(key), err
+}
+
 // overlayCount returns how many versions of key the overlay has.
 func (v *View) overlayCount(key []byte) (n uint64) {
 	v.overlay.Ascend(entry{key: string(key)}, func(e entry) bool {

@@ -119,7 +119,7 @@ func newClaims(rev *Revision, req *Request) (*Disclosure, error) {
 	if tree.Root() != m.Root || tree.Leaves() != m.Leaves {
 		return nil, fmt.Errorf("%w: the body does not have the manifest's property root", ErrCorrupted)
 	}
-	b := &claimBuilder{tree: tree, body: rev.Body, witnesses: map[uint64]bool{}}
+	b := &claimBuilder{tree: tree, witnesses: map[uint64]bool{}}
 	if err := b.addProperties(req.Properties); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,6 @@ func newClaims(rev *Revision, req *Request) (*Disclosure, error) {
 // claimBuilder collects the claims of one disclosure.
 type claimBuilder struct {
 	tree      *ptree.Tree
-	body      []byte
 	claims    Claims
 	ends      []uint64        // index behind each claimed property, in order
 	witnesses map[uint64]bool // leaves an absence needs; true = opened
@@ -160,9 +159,9 @@ func (b *claimBuilder) addProperties(pointers []string) error {
 			return fmt.Errorf("%w: %q", ErrPropertyNotFound, pointer)
 		}
 		leaf, _ := b.tree.Leaf(at.Index)
-		val, ok := canon.Lookup(b.body, leaf.Path)
-		if !ok {
-			return fmt.Errorf("%w: no value at %q", ErrCorrupted, pointer)
+		val, err := b.tree.Subtree(at.Index)
+		if err != nil {
+			return fmt.Errorf("%w: the value at %q: %w", ErrCorrupted, pointer, err)
 		}
 		b.claims.Properties = append(b.claims.Properties, PropertyClaim{
 			Path: leaf.Path, Index: leaf.Index, Value: val, Salts: b.tree.Salts(leaf.Index, leaf.End),

@@ -2,6 +2,7 @@ package ptree
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -13,39 +14,55 @@ import (
 type Tree struct {
 	seed   Seed
 	mode   Mode
+	body   []byte // that of a tombstone is its leaf's value
 	nodes  []node
 	levels levels
 }
 
 // node keeps only its own step: a whole path in every node would take the
-// product of their number and depth.
+// product of their number and depth. Its offsets into the body are narrow
+// because there is a node for every value of a document, which may be a byte.
 type node struct {
-	value  []byte
-	key    []byte // the CBOR of the step to it, if it is the member of a map
-	index  uint64 // the step to it, if it is the element of an array
-	parent uint64 // leaf of the container; the root's is itself
-	end    uint64 // index behind the last leaf of the node's subtree
+	value  span   // the leaf's value
+	key    span   // the CBOR of the step to it, if it is the member of a map
+	index  uint32 // the step to it, if it is the element of an array
+	parent uint32 // leaf of the container; the root's is itself
+	end    uint32 // index behind the last leaf of the node's subtree
 }
 
-// Build makes the tree of a revision. It accepts the same input as [Root] and
-// gives the same root (invariant PT3).
+// span is a part of the body. The empty one is none: no value and no key is empty.
+type span struct{ lo, hi uint32 }
+
+func (t *Tree) bytes(s span) []byte { return t.body[s.lo:s.hi:s.hi] }
+
+// maxBuild is the longest body, in bytes, that a tree is built of.
+const maxBuild = 1 << 30
+
+// Build makes the tree of a revision. It accepts the same input as [Root], up to
+// 1 GiB, and gives the same root (invariant PT3).
 func Build(body []byte, seed Seed, mode Mode) (*Tree, error) {
-	t := &Tree{seed: seed, mode: mode}
+	if len(body) > maxBuild {
+		return nil, fmt.Errorf("%w: %d bytes, a tree is built of at most %d", ErrBody, len(body), maxBuild)
+	}
+	t := &Tree{seed: seed, mode: mode, body: body}
+	if body == nil {
+		t.body = tombstoneValue
+	}
 	s := scratchPool.Get().(*scratch)
 	defer s.release()
 	h := s.hasher(&seed)
 	var leaves []Hash
 	var open []container // around the current node
 	err := s.eachLeaf(body, mode, func(n *canon.Node) {
-		self := uint64(len(t.nodes))
+		self := uint32(len(t.nodes))
 		t.close(open[n.Depth:])
 		open = open[:n.Depth]
-		step := node{value: n.Leaf}
+		step := node{value: span{uint32(n.Offset), uint32(n.Offset + len(n.Leaf))}}
 		if n.Depth > 0 {
 			c := &open[n.Depth-1]
 			step.parent = c.leaf
 			if c.isMap {
-				step.key = body[n.Offset-(len(n.Path)-c.path) : n.Offset]
+				step.key = span{uint32(n.Offset - (len(n.Path) - c.path)), uint32(n.Offset)}
 			} else {
 				step.index = c.next
 			}
@@ -65,24 +82,25 @@ func Build(body []byte, seed Seed, mode Mode) (*Tree, error) {
 
 // container is a node while the nodes inside it are read; a scalar has none.
 type container struct {
-	leaf  uint64
+	leaf  uint32
 	path  int    // length of its path
-	next  uint64 // index of the next child
+	next  uint32 // index of the next child
 	isMap bool
 }
 
 func (t *Tree) close(done []container) {
 	for i := range done {
-		t.nodes[done[i].leaf].end = uint64(len(t.nodes))
+		t.nodes[done[i].leaf].end = uint32(len(t.nodes))
 	}
 }
 
 // step returns the CBOR of the last step to a node that is not the root.
 func (t *Tree) step(i uint64, buf []byte) []byte {
-	if n := &t.nodes[i]; n.key != nil {
-		return n.key
+	n := &t.nodes[i]
+	if n.key != (span{}) {
+		return t.bytes(n.key)
 	}
-	return canon.AppendUint(buf[:0], t.nodes[i].index)
+	return canon.AppendUint(buf[:0], uint64(n.index))
 }
 
 // appendPath appends the path of node i.
@@ -90,11 +108,12 @@ func (t *Tree) appendPath(dst []byte, i uint64) []byte {
 	if i == 0 {
 		return dst
 	}
-	dst = t.appendPath(dst, t.nodes[i].parent)
-	if n := &t.nodes[i]; n.key != nil {
-		return append(dst, n.key...)
+	n := &t.nodes[i]
+	dst = t.appendPath(dst, uint64(n.parent))
+	if n.key != (span{}) {
+		return append(dst, t.bytes(n.key)...)
 	}
-	return canon.AppendUint(dst, t.nodes[i].index)
+	return canon.AppendUint(dst, uint64(n.index))
 }
 
 // Root returns the property root.
@@ -124,10 +143,22 @@ func (t *Tree) Leaf(index uint64) (leaf Leaf, ok bool) {
 	n := &t.nodes[index]
 	path := t.appendPath(nil, index)
 	salt := DeriveSalt(t.seed, path)
+	val := t.bytes(n.value)
 	return Leaf{
-		Index: index, End: n.end, Path: path, Value: n.value,
-		Salt: salt, Commitment: Commitment(salt, n.value),
+		Index: index, End: uint64(n.end), Path: path, Value: val,
+		Salt: salt, Commitment: Commitment(salt, val),
 	}, true
+}
+
+// Subtree returns the canonical CBOR of the node with a leaf's index, whatever is
+// in it included. It must not be changed. index must be below Leaves.
+func (t *Tree) Subtree(index uint64) ([]byte, error) {
+	lo := int(t.nodes[index].value.lo)
+	hi, err := canon.Skip(t.body, lo)
+	if err != nil {
+		return nil, err
+	}
+	return t.body[lo:hi:hi], nil
 }
 
 // Salts returns the salts of the leaves from index lo to before hi.
@@ -146,8 +177,8 @@ func (t *Tree) Salts(lo, hi uint64) []Salt {
 // it returns the leaf before which the child would stand.
 func (t *Tree) child(parent uint64, step []byte) (index uint64, found bool) {
 	var buf [9]byte
-	end := t.nodes[parent].end
-	for index = parent + 1; index < end; index = t.nodes[index].end {
+	end := uint64(t.nodes[parent].end)
+	for index = parent + 1; index < end; index = uint64(t.nodes[index].end) {
 		if c := bytes.Compare(t.step(index, buf[:]), step); c >= 0 {
 			return index, c == 0
 		}
@@ -177,7 +208,7 @@ func (t *Tree) Resolve(tokens []string) Place {
 	at := uint64(0)
 	for _, token := range tokens {
 		missing := Place{Ancestor: at, Missing: token, Left: at}
-		kind, size, ok := ContainerHead(t.nodes[at].value)
+		kind, size, ok := ContainerHead(t.bytes(t.nodes[at].value))
 		if !ok || size == 0 {
 			return missing
 		}
