@@ -10,6 +10,7 @@ import (
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/sequencer"
+	"github.com/immudoc/immudoc/internal/view"
 )
 
 // CreateCollection creates a collection. The name has 1 to 128 letters, digits,
@@ -81,7 +82,34 @@ func (e *Engine) Collection(ctx context.Context, name string, at Moment) (Collec
 	if err != nil {
 		return Collection{}, err
 	}
-	return e.describe(coll)
+	return e.describeAt(ctx, v, coll, tx)
+}
+
+// describeAt describes a collection as it was at a transaction: one that has been
+// dropped since was not.
+func (e *Engine) describeAt(ctx context.Context, v *view.View, coll *catalog.Collection, tx uint64) (Collection, error) {
+	if coll.ChangedTx <= tx {
+		return e.describe(coll)
+	}
+	version, _, err := v.Get(ctx, keys.Collection(coll.ID), tx)
+	if err != nil {
+		return Collection{}, classify(err)
+	}
+	b, err := version.Value()
+	if errors.Is(err, ErrValueGone) { // its author is forgotten, all else never changes
+		then := *coll
+		then.Dropped, then.ChangedTx, then.Author = false, coll.CreatedTx, ""
+		return e.describe(&then)
+	}
+	if err != nil {
+		return Collection{}, classify(err)
+	}
+	then, err := catalog.Decode(coll.ID, b, version.Tx)
+	if err != nil {
+		return Collection{}, classify(err)
+	}
+	then.CreatedTx = coll.CreatedTx
+	return e.describe(then)
 }
 
 func (e *Engine) describe(coll *catalog.Collection) (Collection, error) {
@@ -101,7 +129,7 @@ func (e *Engine) Collections(ctx context.Context, at Moment) ([]Collection, erro
 	list := v.Extra().(*catalog.Catalog).List(tx)
 	out := make([]Collection, len(list))
 	for i, coll := range list {
-		if out[i], err = e.describe(coll); err != nil {
+		if out[i], err = e.describeAt(ctx, v, coll, tx); err != nil {
 			return nil, err
 		}
 	}

@@ -60,6 +60,7 @@ func TestBadWrites(t *testing.T) {
 		"two ids":            {op(proof.Insert, a, parse(t, `{"_id":"b"}`), none), document.ErrIDMismatch, `"b" is not "a"`},
 		"two equal numbers":  {op(proof.Insert, value.Int(1), parse(t, `{"_id":1.0}`), none), document.ErrIDMismatch, ""},
 		"patched id":         {op(proof.Update, a, none, parse(t, `{"_id":"b"}`)), document.ErrIDMismatch, `change _id to "b"`},
+		"update operator":    {op(proof.Update, a, none, parse(t, `{"$set":{"b":1}}`)), document.ErrInvalidDocument, "cannot set $set"},
 		"patch without id":   {op(proof.Update, a, none, parse(t, `{"_id":null}`)), document.ErrIDMismatch, "null"},
 		"id of a bad kind":   {op(proof.Insert, none, parse(t, `{"_id":[1]}`), none), document.ErrInvalidID, "array"},
 		"null id":            {op(proof.Insert, none, parse(t, `{"_id":null}`), none), document.ErrInvalidID, "null"},

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -57,6 +58,7 @@ func (e *Engine) Replace(ctx context.Context, collection string, id, doc value.V
 }
 
 // Update applies a merge patch (RFC 7396) to the newest revision of a document.
+// Keys at its top that begin with $ are refused: they are kept for operators.
 func (e *Engine) Update(ctx context.Context, collection string, id, patch value.Value) (*Document, error) {
 	return e.one(ctx, Op{Operation: proof.Update, Collection: collection, ID: id, Patch: patch})
 }
@@ -196,6 +198,12 @@ func checkPatch(patch, id value.Value) (value.Value, int, error) {
 	}
 	if own, has := patch.Get(IDField); has && !value.Equal(own, id) {
 		return patch, 0, fmt.Errorf("%w: a patch cannot change _id to %s", ErrIDMismatch, own.AppendJSON(nil))
+	}
+	for key := range patch.Members() {
+		if strings.HasPrefix(key, "$") {
+			return patch, 0, fmt.Errorf("%w: a merge patch cannot set %s: update operators come with a later release; "+
+				`name the properties themselves, as in {"a":1}`, ErrInvalidDocument, key)
+		}
 	}
 	patch = patch.Without(IDField)
 	size := len(canon.Encode(patch))

@@ -4,12 +4,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/record"
 )
 
@@ -37,9 +39,19 @@ type OpError struct {
 func (e *OpError) Error() string {
 	where := "collection " + e.Collection
 	if !e.ID.IsNull() {
-		where += ", document " + string(e.ID.AppendJSON(nil))
+		where += ", document " + shortID(e.ID)
 	}
 	return where + ": " + e.Err.Error()
+}
+
+// shortID is an id in a message: one that is too long to be valid is cut.
+func shortID(id value.Value) string {
+	const most = 3 * keys.MaxIDLen
+	text := string(id.AppendJSON(nil))
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:40], "") + "…"
+	}
+	return text
 }
 
 // Unwrap returns the reason.

@@ -36,7 +36,16 @@ func (f *flags) connect(ctx context.Context, c *cobra.Command) (*docclient.Clien
 			return nil, err
 		}
 	}
-	return docclient.Open(ctx, o.WithUser(user, password))
+	client, err := docclient.Open(ctx, o.WithUser(user, password))
+	if err != nil || f.unverified {
+		return client, err
+	}
+	// Whatever is asked for, the server must be the one that is trusted, with a
+	// ledger that continues what is trusted of it.
+	if _, err := client.State(ctx); err != nil {
+		return nil, errors.Join(advise(err), client.Close(ctx))
+	}
+	return client, nil
 }
 
 // askPassword prompts on the terminal; standard input may hold documents and is

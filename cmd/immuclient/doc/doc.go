@@ -20,8 +20,9 @@
 //
 // # Exit codes
 //
-// 0 done and verified as asked; 1 an error; 2 a proof was refused; 3 evidence is
-// consistent but nothing that is trusted vouches for it.
+// 0 done and verified as asked; 1 an error; 2 a proof was refused, or the server's
+// ledger is not the trusted one; 3 evidence is consistent but nothing that is
+// trusted vouches for it.
 package doc
 
 import (
@@ -65,7 +66,7 @@ func failure(err error) *Error {
 	switch {
 	case errors.Is(err, proof.ErrUnanchored):
 		return &Error{Code: codeUnanchored, Err: err}
-	case errors.Is(err, docclient.ErrVerification), errors.As(err, &check):
+	case errors.Is(err, docclient.ErrVerification), errors.Is(err, docclient.ErrServerBehind), errors.As(err, &check):
 		return &Error{Code: codeRefused, Err: err}
 	default:
 		return &Error{Code: codeError, Err: err}
@@ -92,13 +93,18 @@ state, which is kept in the same files as that of immuclient's other commands
 (.state-* in the current folder); --unverified turns that off. Counts and the
 options of collections are the server's word.
 
+A command opens a session of its own, as --username on --database, or as the
+environment and the configuration file say (IMMUCLIENT_USERNAME,
+IMMUCLIENT_PASSWORD, IMMUCLIENT_DATABASE); immuclient's login and use do not apply,
+and the interactive shell has no doc commands.
+
 Where JSON is expected, - reads standard input and @FILE reads a file. An ID is a
 string, unless it is a JSON integer (42), a JSON string in quotes ("42") or an
 Extended JSON object ({"$uuid":"..."}); --id-type says what it is where that
 guess is wrong.
 
-Exit codes: 0 done, 1 error, 2 a proof was refused, 3 consistent but unanchored
-evidence.`,
+Exit codes: 0 done, 1 error, 2 a proof was refused or the server's ledger is not the
+trusted one, 3 consistent but unanchored evidence.`,
 	}
 	asGroup(group)
 	helpShort(group)

@@ -50,6 +50,9 @@ under its name when it is complete.`,
 // exportFile writes to a file of another name first, so that half an export is
 // not mistaken for all of it.
 func exportFile(name string, list *docclient.List, meta bool, bar *progressbar.ProgressBar) (n int, err error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return 0, fmt.Errorf("%s is a folder: name the file to write", name)
+	}
 	part := name + ".part"
 	file, err := os.Create(part)
 	if err != nil {
@@ -59,7 +62,10 @@ func exportFile(name string, list *docclient.List, meta bool, bar *progressbar.P
 	if err = errors.Join(err, file.Close()); err != nil {
 		return n, errors.Join(fmt.Errorf("export: %w", err), os.Remove(part))
 	}
-	return n, os.Rename(part, name)
+	if err := os.Rename(part, name); err != nil {
+		return n, errors.Join(err, os.Remove(part))
+	}
+	return n, nil
 }
 
 func exportTo(w io.Writer, list *docclient.List, meta bool, bar *progressbar.ProgressBar) (n int, err error) {

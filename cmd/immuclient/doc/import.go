@@ -59,6 +59,12 @@ way when a connection breaks may or may not be stored; Ctrl-C lets it finish.`,
 		i := &importer{client: client, collection: args[0], name: name, batch: *batch, skip: *skip, bar: bar}
 		err = i.run(ctx, in)
 		_ = bar.Finish()
+		if err != nil && i.acknowledged == 0 && !i.inDoubt {
+			return err
+		}
+		if err == nil && i.lines < *skip {
+			err = fmt.Errorf("--skip %d: %s has %d lines only", *skip, i.name, i.lines)
+		}
 		if err != nil {
 			p.notef("the import stopped: %d lines are stored; take it up again with --skip %d", i.acknowledged, i.acknowledged)
 			if i.inDoubt {
@@ -106,7 +112,7 @@ func (i *importer) run(ctx context.Context, in io.Reader) error {
 		doc, err := value.ParseJSON(line)
 		if err != nil {
 			// What came before the bad line is stored all the same.
-			return errors.Join(i.flush(ctx), fmt.Errorf("%s: line %d: %w", i.name, i.lines+1, err))
+			return errors.Join(i.flush(ctx), fmt.Errorf("%s: line %d: %w", i.name, i.lines+1, inLine(err, len(line))))
 		}
 		i.lines++
 		if len(i.ops) == 0 {
@@ -130,6 +136,18 @@ func (i *importer) run(ctx context.Context, in io.Reader) error {
 		return errors.Join(i.flush(ctx), fmt.Errorf("%s: line %d: %w", i.name, i.lines+1, err))
 	}
 	return i.flush(ctx)
+}
+
+// inLine is an error about the JSON of one line, whose own number is always 1.
+func inLine(err error, length int) error {
+	var syntax *value.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	if syntax.Offset >= length {
+		return fmt.Errorf("column %d: %s (an import wants one whole document a line)", syntax.Column, syntax.Msg)
+	}
+	return fmt.Errorf("column %d: %s", syntax.Column, syntax.Msg)
 }
 
 // flush stores the batch.

@@ -25,8 +25,11 @@ JSON array stores its elements.`,
 	ifRevision := ifRevisionFlag(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		var ops []docclient.Op
-		for _, arg := range args[1:] {
+		for n, arg := range args[1:] {
 			v, err := jsonArg(c, arg)
+			if err != nil && len(args) > 2 {
+				return fmt.Errorf("JSON %d of %d: %w", n+1, len(args)-1, err)
+			}
 			if err != nil {
 				return err
 			}

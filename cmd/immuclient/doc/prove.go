@@ -38,6 +38,13 @@ proof of an absent property shows the names of its neighbours.`,
 		if *out == "" {
 			return fmt.Errorf("--out FILE is missing")
 		}
+		switch *stateOut {
+		case "":
+		case "-":
+			return fmt.Errorf("--state-out -: name a file; the state goes another way than the evidence")
+		case *out:
+			return fmt.Errorf("--out and --state-out name the same file, %s", *out)
+		}
 		id, err := parseID(args[1], *idType)
 		if err != nil {
 			return err

@@ -50,7 +50,8 @@ is not said is read from the file and printed; look at it. A collection that was
 dropped and made again has another number: --collection-id tells them apart.
 
 Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
-		Example: `  immuclient doc verify ada.immudoc.json --state .state-5d0l3 --collection people --id ada --property /born`,
+		Example: `  immuclient doc prove people ada --property /born --out ada.immudoc.json --state-out state.json
+  immuclient doc verify ada.immudoc.json --state state.json --collection people --id ada --property /born`,
 		Args:    cobra.ExactArgs(1),
 	}
 	var e expectations
@@ -65,6 +66,9 @@ Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 	c.Flags().StringArrayVar(&e.properties, "property", nil, "JSON Pointer that it must disclose (may be repeated)")
 	c.Flags().StringArrayVar(&e.absent, "absent", nil, "JSON Pointer that it must show as absent (may be repeated)")
 	return f.command(c, func(_ context.Context, p *printer, args []string) error {
+		if flag := c.Flags().Lookup("server-signing-pub-key"); *keyFile == "" && flag != nil && flag.Changed {
+			*keyFile = flag.Value.String() // the name it has for the other commands
+		}
 		if *stateFile != "" && *keyFile != "" {
 			return errors.New("--state, --signing-pub-key: want one of them")
 		}
@@ -96,7 +100,7 @@ Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 			return perr
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w (give --state or --signing-pub-key)", name, err)
 		}
 		return nil
 	})
@@ -173,11 +177,15 @@ func readAnchor(evidence *proof.Evidence, stateFile, keyFile string) (anchor pro
 			return nil, "", fmt.Errorf("%s: %w", stateFile, err)
 		}
 		var names []string
+		var found proof.Anchor
 		for _, state := range states {
-			if state.Database == evidence.Database {
-				return state, "trusted state in " + stateFile, nil
+			if state.Database == evidence.Database && (found == nil || state.State.TxID == evidence.Transaction.AnchorState().TxID) {
+				found = state
 			}
 			names = append(names, state.Database)
+		}
+		if found != nil {
+			return found, "trusted state in " + stateFile, nil
 		}
 		return nil, "", &proof.CheckError{
 			Check:  proof.CheckDatabase,

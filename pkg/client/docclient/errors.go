@@ -3,6 +3,7 @@ package docclient
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -104,6 +105,9 @@ type CallError struct {
 // what its reasons are about; other errors are given the name of the request.
 func (e *CallError) Error() string {
 	message := status.Convert(e.Err).Message()
+	if status.Code(e.Err) == codes.ResourceExhausted && strings.Contains(message, "larger than max") {
+		message += "; a document has at most 16 MiB, and a request no more than the receiver's --max-recv-msg-size: send fewer documents at a time"
+	}
 	if Reason(e.Err) != "" {
 		return "docclient: " + message
 	}

@@ -206,7 +206,7 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			return l.end(what, o, e, pos, count, kind)
 		}
 		if err != nil {
-			return callError(what, c.note(err))
+			return e.absence(ctx, callError(what, c.note(err)))
 		}
 		if first && !e.unverified {
 			if err := e.anchor(p.GetState(), p.GetStateProof()); err != nil {

@@ -38,7 +38,7 @@ func (c *Client) Prove(ctx context.Context, collection string, id value.Value, c
 		WholeDocument: whole, Properties: claim.Properties, Absent: claim.Absent,
 	})
 	if err != nil {
-		return nil, nil, callError(what, err)
+		return nil, nil, e.absence(ctx, callError(what, err))
 	}
 	if err := e.anchor(got.GetState(), got.GetStateProof()); err != nil {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // ReadPublicKey reads the PEM file of the public key with which a server signs
@@ -18,6 +19,9 @@ func ReadPublicKey(file string) (*ecdsa.PublicKey, error) {
 	block, _ := pem.Decode(b)
 	if block == nil {
 		return nil, fmt.Errorf("docclient: signing key %s: no PEM block", file)
+	}
+	if strings.Contains(block.Type, "PRIVATE KEY") {
+		return nil, fmt.Errorf("docclient: signing key %s: it holds a private key; the public one is wanted (openssl ec -in KEY -pubout)", file)
 	}
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {

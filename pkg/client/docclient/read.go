@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -27,7 +30,7 @@ func (c *Client) Get(ctx context.Context, collection string, id value.Value, at 
 		TrustedTx: e.trusted(), ProofOnly: !e.unverified,
 	})
 	if err != nil {
-		return nil, callError(what, err)
+		return nil, e.absence(ctx, callError(what, err))
 	}
 	if e.unverified {
 		return fromWire(collection, got.GetDocument())
@@ -63,9 +66,22 @@ func (e *exchange) revision(what string, p *documentschema.DocumentProof, expect
 	return fromProof(expect.Collection, v), v, nil
 }
 
+// absence is what a read that found nothing comes to: the server's word, which
+// cannot be proved, but is worth nothing on a ledger that is not the trusted one,
+// for example one put back to a copy from before the document was written.
+func (e *exchange) absence(ctx context.Context, err error) error {
+	if e.unverified || status.Code(err) != codes.NotFound {
+		return err
+	}
+	if _, serr := e.c.State(ctx); serr != nil {
+		return serr
+	}
+	return err
+}
+
 // Count returns how many documents a collection has at the moment, and the
 // transaction that was looked at. It is the server's word: a count cannot be
-// proved.
+// proved, but that the server's ledger continues the trusted one is.
 func (c *Client) Count(ctx context.Context, collection string, at Moment) (documents, tx uint64, err error) {
 	moment, err := at.proto()
 	if err != nil {
@@ -77,6 +93,9 @@ func (c *Client) Count(ctx context.Context, collection string, at Moment) (docum
 	got, err := c.service.Count(ctx, &documentschema.CountRequest{Collection: collection, At: moment})
 	if err != nil {
 		return 0, 0, callError("count of "+collection, err)
+	}
+	if _, err := c.State(ctx); !c.unverified && err != nil {
+		return 0, 0, err
 	}
 	return got.GetCount(), got.GetTransaction(), nil
 }

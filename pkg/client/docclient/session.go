@@ -56,6 +56,9 @@ func openSession(ctx context.Context, o *Options) (*session, error) {
 	if err := os.MkdirAll(options.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("docclient: folder of the state files: %w", err)
 	}
+	if err := checkStateFiles(options.Dir); err != nil {
+		return nil, err
+	}
 
 	c := client.NewClient().WithLogger(logger.NewSimpleLoggerWithLevel("docclient", os.Stderr, logger.LogError))
 	var conn atomic.Pointer[grpc.ClientConn]

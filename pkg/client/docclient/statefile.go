@@ -7,10 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/codenotary/immudb/pkg/api/schema"
+	"github.com/codenotary/immudb/pkg/client/cache"
+	"github.com/rogpeppe/go-internal/lockedfile"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
@@ -22,7 +26,8 @@ var ErrStateFile = errors.New("docclient: not a state file")
 // ParseStates reads the trusted states in a file, one a database. The file is
 // either one that immudb's clients keep (.state-UUID), whose lines are a
 // database's name, a colon and the base64 of immudb's ImmutableState message, or
-// one JSON object:
+// one JSON object. immuclient's own commands leave the name before the colon
+// empty; the state has it too. A database may then have two states.
 //
 //	{"database": "defaultdb", "txId": 42, "txHash": "hex or base64 of 32 bytes"}
 //
@@ -47,8 +52,11 @@ func ParseStates(b []byte) ([]proof.TrustedState, error) {
 		database, encoded, ok := strings.Cut(line, ":")
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		var state schema.ImmutableState
-		if !ok || database == "" || err != nil || proto.Unmarshal(raw, &state) != nil {
+		if !ok || err != nil || proto.Unmarshal(raw, &state) != nil || database == "" && state.GetDb() == "" {
 			return nil, fmt.Errorf("%w: line %d", ErrStateFile, n)
+		}
+		if database == "" {
+			database = state.GetDb()
 		}
 		a, err := anchorOf(&state)
 		if err != nil {
@@ -60,6 +68,28 @@ func ParseStates(b []byte) ([]proof.TrustedState, error) {
 		return nil, fmt.Errorf("%w: it is empty", ErrStateFile)
 	}
 	return states, nil
+}
+
+// checkStateFiles refuses files in which nothing can be read. immudb's clients take
+// what they do not understand for nothing, and would trust the server anew.
+func checkStateFiles(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, cache.STATE_FN+"*"))
+	if err != nil {
+		return fmt.Errorf("docclient: folder of the state files: %w", err)
+	}
+	for _, file := range files {
+		b, err := lockedfile.Read(file) // somebody may be writing it
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && len(bytes.TrimSpace(b)) > 0 {
+			_, err = ParseStates(b)
+		}
+		if err != nil {
+			return fmt.Errorf("docclient: %s: %w (it holds what is trusted of a server; restore it, or move it away to trust the server anew)", file, err)
+		}
+	}
+	return nil
 }
 
 func parseJSONState(b []byte) (proof.TrustedState, error) {

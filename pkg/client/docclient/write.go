@@ -2,6 +2,7 @@ package docclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
@@ -65,8 +66,21 @@ type answer interface {
 	GetStateProof() []byte
 }
 
+// write does all the operations or none. An answer that is refused says nothing of
+// what the server has done.
 func (c *Client) write(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
+	documents, err := c.tryWrite(ctx, collection, kind, ops, call)
+	if errors.Is(err, ErrVerification) {
+		err = fmt.Errorf("%w (the write may have been made all the same: read before you repeat it)", err)
+	}
+	return documents, err
+}
+
+func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
 	what := fmt.Sprintf("%s of %d documents in %s", kind, len(ops), collection)
+	if len(ops) == 1 {
+		what = fmt.Sprintf("%s of a document in %s", kind, collection)
+	}
 	sent := make([]Op, len(ops))
 	for i := range ops {
 		var err error
