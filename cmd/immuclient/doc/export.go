@@ -33,6 +33,7 @@ under its name when it is complete.`,
 		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment})
 		if args[1] == "-" {
 			_, err := exportTo(p.out, list, *meta, bar)
+			p.noteTruncated(list)
 			return err
 		}
 		n, err := exportFile(args[1], list, *meta, bar)
@@ -40,6 +41,7 @@ under its name when it is complete.`,
 		if err != nil {
 			return err
 		}
+		p.noteTruncated(list)
 		if p.json {
 			return p.object(map[string]any{"documents": n, "transaction": list.Tx(), "file": args[1]})
 		}

@@ -34,6 +34,7 @@ func findCommand(f *flags) *cobra.Command {
 				return err
 			}
 		}
+		p.noteTruncated(list)
 		return nil
 	})
 }

@@ -32,6 +32,13 @@ func newPrinter(out, err io.Writer, output string) (*printer, error) {
 // notef tells people something that is no result.
 func (p *printer) notef(format string, args ...any) { fmt.Fprintf(p.err, format+"\n", args...) }
 
+// noteTruncated tells how many documents a list had to leave out.
+func (p *printer) noteTruncated(list *docclient.List) {
+	if gone := list.Truncated(); len(gone) > 0 {
+		p.notef("%d documents, the first %s, are left out: the database's retention period has dropped their content", len(gone), shown(gone[0]))
+	}
+}
+
 // line writes one line of output. What a reader that went away does not take is
 // an error: the command is not done.
 func (p *printer) line(b []byte) error {

@@ -643,7 +643,10 @@ type ScanResponse struct {
 	State *State `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	// In the first part only: the state section, from the trusted transaction to
 	// that state.
-	StateProof    []byte `protobuf:"bytes,5,opt,name=state_proof,json=stateProof,proto3" json:"state_proof,omitempty"`
+	StateProof []byte `protobuf:"bytes,5,opt,name=state_proof,json=stateProof,proto3" json:"state_proof,omitempty"`
+	// Ids of documents that exist but whose content was truncated from the ledger.
+	// They are left out of documents and count for page_size.
+	TruncatedIds  [][]byte `protobuf:"bytes,6,rep,name=truncated_ids,json=truncatedIds,proto3" json:"truncated_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +712,13 @@ func (x *ScanResponse) GetState() *State {
 func (x *ScanResponse) GetStateProof() []byte {
 	if x != nil {
 		return x.StateProof
+	}
+	return nil
+}
+
+func (x *ScanResponse) GetTruncatedIds() [][]byte {
+	if x != nil {
+		return x.TruncatedIds
 	}
 	return nil
 }
@@ -791,14 +801,15 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"\tpage_size\x18\b \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\t \x01(\tR\tpageTokenB\r\n" +
-	"\v_trusted_tx\"\xd6\x01\n" +
+	"\v_trusted_tx\"\xfb\x01\n" +
 	"\fScanResponse\x122\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x14.immudoc.v1.DocumentR\tdocuments\x12 \n" +
 	"\vtransaction\x18\x02 \x01(\x04R\vtransaction\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12'\n" +
 	"\x05state\x18\x04 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x05 \x01(\fR\n" +
-	"stateProofB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
+	"stateProof\x12#\n" +
+	"\rtruncated_ids\x18\x06 \x03(\fR\ftruncatedIdsB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
 var (
 	file_immudoc_v1_read_proto_rawDescOnce sync.Once

@@ -38,9 +38,10 @@ func (o *ListOptions) moment() Moment {
 // List is a list of documents under way. Range over Documents once; what else it
 // tells is complete when that has ended.
 type List struct {
-	next   string
-	tx     uint64
-	stream iter.Seq2[*Document, error]
+	next      string
+	tx        uint64
+	truncated []value.Value
+	stream    iter.Seq2[*Document, error]
 }
 
 // Documents yields the documents as they arrive. An error ends the list: what
@@ -50,6 +51,10 @@ func (l *List) Documents() iter.Seq2[*Document, error] { return l.stream }
 
 // NextPageToken is where the next page begins, empty after the last one.
 func (l *List) NextPageToken() string { return l.next }
+
+// Truncated are the ids of documents that the list leaves out because their
+// content was truncated from the ledger. It is the server's word.
+func (l *List) Truncated() []value.Value { return l.truncated }
 
 // Tx is the transaction that the list looks at.
 func (l *List) Tx() uint64 { return l.tx }
@@ -222,6 +227,9 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			return err
 		}
 		pos.server = p.GetNextPageToken()
+		if err := l.leftOut(what, p); err != nil {
+			return err
+		}
 		for _, d := range p.GetDocuments() {
 			var doc *Document
 			if e.unverified {
@@ -243,10 +251,27 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 	}
 }
 
+// leftOut takes in the ids of documents that a part of a scan leaves out.
+func (l *List) leftOut(what string, p part) error {
+	scan, ok := p.(*documentschema.ScanResponse)
+	if !ok {
+		return nil
+	}
+	for _, b := range scan.GetTruncatedIds() {
+		id, err := canon.Decode(b)
+		if err != nil {
+			return refusedf(what, proof.CheckID, "%v", err)
+		}
+		l.truncated = append(l.truncated, id)
+	}
+	return nil
+}
+
 // end checks that a list may end where the server ends it: where the page is
 // full if it says that there is more, else where the list can be complete.
 func (l *List) end(what string, o ListOptions, e *exchange, pos *position, count uint32, kind listing) error {
 	l.next = pos.token()
+	count += uint32(len(l.truncated))
 	switch {
 	case e.unverified:
 	case o.Limit != 0 && count > o.Limit:

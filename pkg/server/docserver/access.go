@@ -194,6 +194,7 @@ func (s *service) caller(ctx context.Context) (*auth.User, string, error) {
 	if err != nil {
 		return nil, "", refuse(codes.Unauthenticated, "NO_SESSION", "the session has ended; open a new one")
 	}
+	s.srv.SessManager.UpdateSessionActivityTime(id) // immudb counts the start of a stream only
 	db := session.GetDatabase()
 	if db == nil {
 		return nil, "", refuse(codes.FailedPrecondition, "NO_DATABASE", "select a database first")

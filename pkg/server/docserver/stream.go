@@ -2,6 +2,7 @@ package docserver
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -46,6 +47,7 @@ type part struct {
 	next       string
 	state      *schema.State
 	stateProof []byte
+	truncated  [][]byte // ids
 	last       bool
 }
 
@@ -140,15 +142,23 @@ func (st *streaming) start(c *call) error {
 func (st *streaming) fill(c *call, out *part) error {
 	deadline, size := time.Now().Add(partTime), 0
 	for d, err := range st.read(c.ctx, c.engine, st.page) {
-		if err != nil {
+		var gone *document.GoneError
+		if err != nil && !errors.As(err, &gone) {
 			return err
 		}
+		n := len(out.documents) + len(out.truncated)
 		switch {
 		case st.limited && st.limit == 0: // one more than the page holds: there is a next page
 			out.last, out.next = true, st.page.token()
 			return nil
-		case len(out.documents) >= partDocs, size >= partBytes, len(out.documents) > 0 && time.Now().After(deadline):
+		case n >= partDocs, size >= partBytes, n > 0 && time.Now().After(deadline):
 			return nil
+		}
+		st.limit--
+		if gone != nil {
+			out.truncated = append(out.truncated, encode(st.encoding, gone.ID))
+			st.page.after = gone.ID
+			continue
 		}
 		m, err := message(d, st.encoding, st.proofOnly && st.prover != nil)
 		if err != nil {
@@ -160,7 +170,6 @@ func (st *streaming) fill(c *call, out *part) error {
 		out.documents = append(out.documents, m)
 		size += len(m.Document) + len(m.Proof.GetDocument()) + len(m.Proof.GetTransaction())
 		st.page.after = st.position(d)
-		st.limit--
 	}
 	out.last = true
 	return nil
@@ -171,6 +180,7 @@ func (s *service) Scan(r *schema.ScanRequest, stream schema.DocumentService_Scan
 	return s.scan(r).run(stream.Context(), func(p *part, tx uint64) error {
 		return stream.Send(&schema.ScanResponse{
 			Documents: p.documents, Transaction: tx, NextPageToken: p.next, State: p.state, StateProof: p.stateProof,
+			TruncatedIds: p.truncated,
 		})
 	})
 }
