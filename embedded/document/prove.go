@@ -2,7 +2,9 @@ package document
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
 )
@@ -47,7 +49,8 @@ const MaxPointers = 1024
 
 // Prove proves a revision under the state at transaction anchor, 0 for the
 // newest, and discloses what is asked for. Errors of the request are those of
-// [proof.NewDocumentProof]; an anchor older than the revision is ErrFuture.
+// [proof.NewDocumentProof]; an anchor older than the revision is ErrFuture; a
+// revision whose evidence was truncated is ErrValueGone.
 func (e *Engine) Prove(ctx context.Context, doc *Document, anchor uint64, req proof.Request) (*Proof, error) {
 	if err := e.wait(ctx); err != nil {
 		return nil, err
@@ -67,6 +70,9 @@ func (e *Engine) Prove(ctx context.Context, doc *Document, anchor uint64, req pr
 		return nil, err
 	}
 	entry, path, err := e.ledger.Evidence(doc.Tx, int(doc.record.Slot/proof.EntryManifests))
+	if errors.Is(err, io.EOF) { // truncation may leave a record and take its evidence
+		err = fmt.Errorf("%w: its evidence (transaction %d)", ErrValueGone, doc.Tx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("proving document %s in %s: %w", doc.ID.AppendJSON(nil), doc.Collection, classify(err))
 	}

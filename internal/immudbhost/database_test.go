@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -73,6 +75,25 @@ func TestReplicaAndPromotion(t *testing.T) {
 	require.Equal(t, []string{"hold", "primary", "hold", "primary"}, replica.of("copy")[0].happened())
 	ref.Database().AsReplica(true, false, 0)
 	require.Equal(t, []string{"hold", "replica"}, replica.of("copy")[0].happened()[4:])
+}
+
+// A database whose folder is missing is not made anew: an empty ledger in its
+// place would be another history.
+func TestMissingFolder(t *testing.T) {
+	s := startServer(t, nil)
+	c := s.client(t, "defaultdb")
+	createDatabase(t, c, "one")
+	_, err := c.UnloadDatabase(t.Context(), &schema.UnloadDatabaseRequest{Database: "one"})
+	require.NoError(t, err)
+	dir := filepath.Join(s.srv.Options.Dir, "one")
+	require.NoError(t, os.Rename(dir, dir+"-away"))
+	_, err = c.LoadDatabase(t.Context(), &schema.LoadDatabaseRequest{Database: "one"})
+	require.NoError(t, err) // immudb opens it when it is used
+	_, err = s.host.Acquire("one")
+	require.ErrorContains(t, err, "missing database directories")
+	require.NoDirExists(t, dir)
+	require.NoError(t, os.Rename(dir+"-away", dir))
+	acquire(t, s, "one").Release()
 }
 
 // Truncation saves the attachment's catalog first, not on a replica, and does

@@ -258,9 +258,16 @@ func TestTruncation(t *testing.T) {
 		requireReason(t, err, codes.FailedPrecondition, "TRUNCATED", text(orderID(0)))
 		_, _, err = c.Prove(timeout(t), "orders", orderID(1), docclient.Claim{})
 		requireReason(t, err, codes.FailedPrecondition, "TRUNCATED", text(orderID(1)))
-		// An id that was used stays used: its next revision would continue what is gone.
 		_, err = c.Insert(timeout(t), "orders", docclient.Op{Document: order(2)})
-		requireReason(t, err, codes.FailedPrecondition, "TRUNCATED", text(orderID(2)))
+		requireReason(t, err, codes.AlreadyExists, "DUPLICATE_ID", text(orderID(2)))
+		list, held := c.Scan(timeout(t), "orders", docclient.ListOptions{}), 0
+		for d, err := range list.Documents() {
+			require.NoError(t, err)
+			requireOrder(t, d.Value)
+			held++
+		}
+		require.Contains(t, list.Truncated(), orderID(0))
+		require.Equal(t, stored, held+len(list.Truncated()))
 		requireCount(t, c, "orders", stored)
 	}
 	check(old + 100)

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 				UpdateScripts: *update,
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("HOME", env.WorkDir)
+					env.Setenv("DATA", s.dir)
 					env.Setenv("IMMUCLIENT_IMMUDB_PORT", strconv.Itoa(s.port))
 					env.Setenv("IMMUCLIENT_USERNAME", admin)
 					env.Setenv("IMMUCLIENT_PASSWORD", admin)

@@ -55,9 +55,11 @@ func TestDatabaseSettings(t *testing.T) {
 		requireOrders(t, c, "orders", stored)
 		closeClient(c)
 	}
-	// Every transaction of a database without times is as old as all others.
+	// A database without times is not read at one.
 	timeless := s.connectAs(as(t, "timeless"))
-	d, err := timeless.Get(timeout(t), "orders", orderID(1), docclient.Moment{Time: time.Unix(0, 0)})
+	_, err := timeless.Get(timeout(t), "orders", orderID(1), docclient.Moment{Time: time.Unix(0, 0)})
+	requireReason(t, err, codes.InvalidArgument, "INVALID_MOMENT", "timeless")
+	d, err := timeless.Get(timeout(t), "orders", orderID(1), docclient.Moment{Revision: 1})
 	require.NoError(t, err)
 	require.Zero(t, d.Time.Unix())
 }

@@ -10,6 +10,7 @@ import (
 	immuschema "github.com/codenotary/immudb/pkg/api/schema"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -118,4 +119,38 @@ func TestPromotion(t *testing.T) {
 	r.insert(t, "things", `{"_id":2}`)
 	require.Equal(t, `{"_id":2}`, string(r.get(t, "things", "2").Document))
 	require.Equal(t, `{"_id":1}`, string(r.get(t, "things", "1").Document))
+}
+
+// A primary that waits for a replica which never comes can be told not to wait,
+// also while its documents have not opened for that reason.
+func TestPrimaryWithoutItsReplica(t *testing.T) {
+	s := startServer(t, nil)
+	c := s.admin(t, "defaultdb")
+	settings := func(acks uint32) *immuschema.DatabaseNullableSettings {
+		return &immuschema.DatabaseNullableSettings{ReplicationSettings: &immuschema.ReplicationNullableSettings{
+			SyncReplication: &immuschema.NullableBool{Value: acks > 0},
+			SyncAcks:        &immuschema.NullableUint32{Value: acks},
+		}}
+	}
+	_, err := c.immu.CreateDatabaseV2(t.Context(), &immuschema.CreateDatabaseRequest{Name: "one", Settings: settings(1)})
+	require.NoError(t, err)
+	c.use(t, "one")
+	waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	_, err = c.immu.Set(waiting, &immuschema.SetRequest{KVs: []*immuschema.KeyValue{{Key: []byte("k"), Value: []byte("v")}}})
+	cancel()
+	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+	c.unload(t, "one")
+	c.load(t, "one")
+	c.use(t, "one")
+	waiting, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	_, err = c.ListCollections(waiting, &schema.ListCollectionsRequest{})
+	cancel()
+	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+
+	_, err = c.immu.UpdateDatabaseV2(t.Context(), &immuschema.UpdateDatabaseRequest{Database: "one", Settings: settings(0)})
+	require.NoError(t, err)
+	c.createDatabase(t, "two")
+	c.createCollection(t, "c")
+	c.insert(t, "c", `{"_id":1}`)
+	require.EqualValues(t, 1, c.get(t, "c", "1").Revision)
 }

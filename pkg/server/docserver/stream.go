@@ -35,6 +35,8 @@ type streaming struct {
 	// of the last document read.
 	read     func(context.Context, *document.Engine, page) iter.Seq2[*document.Document, error]
 	position func(*document.Document) value.Value
+	// goesBeyond: what was truncated is named, and the list goes on.
+	goesBeyond bool
 
 	page    page
 	started bool    // the moment and the anchor are fixed
@@ -164,7 +166,13 @@ func (st *streaming) fill(c *call, out *part) error {
 		if err != nil {
 			return err
 		}
-		if m.Proof, err = st.prover.prove(c.ctx, d, whole); err != nil {
+		m.Proof, err = st.prover.prove(c.ctx, d, whole)
+		if errors.Is(err, document.ErrValueGone) && st.goesBeyond {
+			out.truncated = append(out.truncated, m.Id)
+			st.page.after = st.position(d)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		out.documents = append(out.documents, m)
@@ -194,7 +202,8 @@ func (s *service) scan(r *schema.ScanRequest) *streaming {
 		read: func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
 			return e.Scan(ctx, p.collection, document.ScanOptions{At: document.Moment{Tx: p.tx}, Desc: p.desc, After: p.after})
 		},
-		position: func(d *document.Document) value.Value { return d.ID },
+		position:   func(d *document.Document) value.Value { return d.ID },
+		goesBeyond: true,
 	}
 }
 
