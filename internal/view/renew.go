@@ -131,10 +131,13 @@ func (s *Source) reset(ctx context.Context, certain bool) error {
 func (s *Source) waitForTx(ctx context.Context, tx uint64, roleSet <-chan struct{}) (changed bool, err error) {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- s.st.WaitForTx(waiting, tx, false) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = s.st.WaitForTx(waiting, tx, false)
+	}()
 	select {
-	case err = <-done:
+	case <-done:
 		return false, err
 	case <-roleSet:
 		cancel()

@@ -52,7 +52,7 @@ dropped and made again has another number: --collection-id tells them apart.
 Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 		Example: `  immuclient doc prove people ada --property /born --out ada.immudoc.json --state-out state.json
   immuclient doc verify ada.immudoc.json --state state.json --collection people --id ada --property /born`,
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 	}
 	var e expectations
 	stateFile := c.Flags().String("state", "", "trusted state: immudb's client state file or JSON")
