@@ -128,8 +128,8 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 func (e *Engine) open() {
 	defer close(e.ready)
 	for {
-		replica := e.replica.Load()
-		if err := e.source.Open(e.ctx, replica); err != nil {
+		replica := e.openAs()
+		if err := e.source.Reset(e.ctx); err != nil {
 			e.openErr = fmt.Errorf("opening database %s: %w", e.name, classify(err))
 			return
 		}
@@ -137,6 +137,15 @@ func (e *Engine) open() {
 			return
 		}
 	}
+}
+
+// openAs gives the source the role that the database has now.
+func (e *Engine) openAs() (replica bool) {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	replica = e.replica.Load()
+	e.source.SetReplica(replica)
+	return replica
 }
 
 // start starts the sequencer if the database still has the role that it was

@@ -41,7 +41,7 @@ func (e *Engine) SetReplica(replica bool) error {
 	if e.seq == nil { // it is opening, and looks at the role when it has
 		e.replica.Store(replica)
 		e.source.SetReplica(replica)
-		return nil
+		return e.times.follow(e.st)
 	}
 	if replica {
 		e.replica.Store(true)
@@ -49,14 +49,13 @@ func (e *Engine) SetReplica(replica bool) error {
 		e.source.SetReplica(true) // the view is renewed when it is next read
 		return nil
 	}
-	// What a primary sent may be from a clock that is ahead of ours.
-	if err := e.times.follow(e.st); err != nil {
-		return err
-	}
+	// What a primary sent may be from a clock that is ahead of ours. That it cannot
+	// be read is told, and no reason to stay between two roles.
+	err := e.times.follow(e.st)
 	e.source.SetReplica(false)
 	e.seq.SetReplica(false, 0)
 	e.replica.Store(false)
-	return nil
+	return err
 }
 
 // letGo ends what HoldWrites began.
@@ -71,6 +70,9 @@ func (e *Engine) letGo() {
 // was written.
 func (e *Engine) do(ctx context.Context, ops []*sequencer.Op) ([]sequencer.Result, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if err := e.awaitRole(ctx); err != nil {
 			return nil, err
 		}

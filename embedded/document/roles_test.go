@@ -316,3 +316,19 @@ func TestRoleChangesWhileOpening(t *testing.T) {
 		})
 	}
 }
+
+// TestRoleOfALostStore: writes do not wait for good for a store that is gone.
+func TestRoleOfALostStore(t *testing.T) {
+	ctx := context.Background()
+	a := attach(t, t.TempDir(), document.AttachOptions{})
+	a.create("c")
+	a.HoldWrites()
+	_ = a.st.Close() // with a snapshot open it complains, and closes
+	require.True(t, a.st.IsClosed())
+	require.Error(t, a.SetReplica(false))
+	waiting, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, err := a.Insert(waiting, "c", parse(t, `{}`))
+	require.Error(t, err)
+	_ = a.Close() // tells that there is no store to flush to
+}

@@ -52,7 +52,7 @@ func newFixture(t testing.TB, opts *store.Options) *fixture {
 		defer cancel()
 		require.NoError(t, f.source.Close(ctx))
 	})
-	require.NoError(t, f.source.Open(context.Background(), false))
+	require.NoError(t, f.source.Reset(context.Background()))
 	f.s = New(f.st, f.source, false)
 	t.Cleanup(func() { f.s.Close(patience) })
 	return f

@@ -23,7 +23,7 @@ func openSource(t testing.TB, st *store.ImmuStore, overlayBytes int) *Source {
 	t.Helper()
 	s := NewSource(st, []byte{testPrefix}, Options{OverlayBytes: overlayBytes, CacheBytes: 8 << 10, LoadExtra: noExtra})
 	t.Cleanup(func() { closeSource(t, s) })
-	require.NoError(t, s.Open(t.Context(), false))
+	require.NoError(t, s.Reset(t.Context()))
 	return s
 }
 

@@ -234,7 +234,10 @@ func (s *Source) adopt(ctx context.Context, snapshot *sharedSnapshot) (done bool
 	s.dropSnapshot()
 	s.snapshot, s.overlay, s.bytes = snapshot, overlay, bytes
 	s.tip, s.extra, s.extraTx = tip, extra, tip
-	s.outdated, s.freshAt = false, time.Now()
+	// What was committed and looked at since the snapshot was asked for is not in it.
+	if s.outdated, s.freshAt = snapshot.tx < s.looked, time.Now(); s.outdated {
+		s.askRenewal()
+	}
 	s.version++
 	s.resets++
 	s.announceChange()

@@ -69,7 +69,8 @@ type Source struct {
 	live      int           // open snapshots
 }
 
-// NewSource returns a source without a view; [Source.Open] gives it one.
+// NewSource returns a source without a view, of a primary; [Source.Reset] gives it
+// one.
 func NewSource(st *store.ImmuStore, prefix []byte, opts Options) *Source {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Source{
@@ -86,30 +87,22 @@ func NewSource(st *store.ImmuStore, prefix []byte, opts Options) *Source {
 	return s
 }
 
-// Open waits until the store's index has caught up with the ledger and opens
-// the first view. A replica's view may be older, and is renewed as it ages.
-func (s *Source) Open(ctx context.Context, replica bool) error {
-	s.mu.Lock()
-	s.replica = replica
-	s.mu.Unlock()
-	return s.Reset(ctx)
-}
-
 // SetReplica changes between the two ways of keeping the view new. What was a
 // replica is read again when its view holds everything committed so far; what
 // commits later of the transactions that the store has, nobody installs.
 func (s *Source) SetReplica(replica bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.replica && !replica {
+	if s.replica == replica {
+		return
+	}
+	if !replica {
 		s.outdated = true
 		s.doubt()
 	}
-	if s.replica != replica {
-		close(s.roleSet)
-		s.roleSet = make(chan struct{})
-	}
 	s.replica = replica
+	close(s.roleSet)
+	s.roleSet = make(chan struct{})
 	s.askRenewal()
 }
 

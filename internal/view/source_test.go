@@ -154,7 +154,7 @@ func TestResetKeepsWhatIsInstalledMeanwhile(t *testing.T) {
 		return extra, nil
 	}})
 	t.Cleanup(func() { closeSource(t, s) })
-	require.NoError(t, s.Open(t.Context(), false))
+	require.NoError(t, s.Reset(t.Context()))
 	write(1)
 	require.NoError(t, s.Reset(t.Context()))
 	require.Equal(t, 4, loads)
@@ -180,7 +180,7 @@ func TestExtraIsNotSetBack(t *testing.T) {
 	m := model{}
 	w := Write{Key: []byte{testPrefix, 1}, Value: []byte("v")}
 	first, second := m.write(t, st, w), m.write(t, st, w)
-	require.NoError(t, s.Open(t.Context(), false))
+	require.NoError(t, s.Reset(t.Context()))
 	s.Install(first, []Write{w}, "of the first")
 	v := acquire(t, s)
 	require.Equal(t, "loaded", v.Extra())
@@ -290,7 +290,8 @@ func TestReplica(t *testing.T) {
 		return v.Tip(), nil
 	}})
 	t.Cleanup(func() { closeSource(t, s) })
-	require.NoError(t, s.Open(t.Context(), true))
+	s.SetReplica(true)
+	require.NoError(t, s.Reset(t.Context()))
 	commit := func() uint64 {
 		return enginetest.Commit(t, st, enginetest.Entry{Key: []byte{testPrefix, 1}, Value: []byte("v")}).ID
 	}

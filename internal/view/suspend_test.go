@@ -29,7 +29,8 @@ func TestSuspendLetsTheIndexBeReopened(t *testing.T) {
 			st := enginetest.OpenStore(t, t.TempDir(), enginetest.StoreOptions(), testPrefix)
 			s := NewSource(st, []byte{testPrefix}, Options{OverlayBytes: 2 << 10, LoadExtra: noExtra})
 			t.Cleanup(func() { closeSource(t, s) })
-			require.NoError(t, s.Open(t.Context(), replica))
+			s.SetReplica(replica)
+			require.NoError(t, s.Reset(t.Context()))
 			m := model{}
 			w := func(i int) Write { return Write{Key: []byte{testPrefix, byte(i)}, Value: make([]byte, 100)} }
 			for i := range 50 {

@@ -64,7 +64,7 @@ func TestTruncation(t *testing.T) {
 		m.write(t, st, Write{Key: key, Value: append(make([]byte, 1<<10), byte(i))})
 	}
 	require.NoError(t, st.TruncateUptoTx(20))
-	require.NoError(t, s.Open(t.Context(), false))
+	require.NoError(t, s.Reset(t.Context()))
 	v := acquire(t, s)
 	defer v.Release()
 	gone := 0

@@ -76,7 +76,7 @@ func collectionList(f *flags) *cobra.Command {
 		table := p.table("NAME\tID\tEVIDENCE\tAPPEND-ONLY\tCOMPRESS\tAUTHOR\tCREATED IN TRANSACTION\tTIME")
 		for _, c := range collections {
 			d := describe(c)
-			fmt.Fprintf(table, "%s\t%d\t%s\t%t\t%t\t%s\t%d\t%s\n", d.Name, d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Time)
+			fmt.Fprintf(table, "%s\t%d\t%s\t%t\t%t\t%s\t%d\t%s\n", plain(d.Name), d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Time)
 		}
 		return table.Flush()
 	})
@@ -103,7 +103,7 @@ func collectionDescribe(f *flags) *cobra.Command {
 		}
 		d := describe(found)
 		return p.printf("name          %s\nid            %d\nevidence      %s\nappend-only   %t\ncompress      %t\nauthor        %s\ntransactions  created in %d, last changed in %d\ntime          %s\n",
-			d.Name, d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Transaction, d.Time)
+			plain(d.Name), d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Transaction, d.Time)
 	})
 }
 

@@ -171,7 +171,7 @@ func (i *importer) flush(ctx context.Context) error {
 // mayBeStored reports whether the error of a write leaves open what became of it:
 // the connection was lost on the way, or the receipt was refused.
 func mayBeStored(err error) bool {
-	if errors.Is(err, docclient.ErrVerification) || docclient.Reason(err) == "OUTCOME_UNKNOWN" {
+	if errors.Is(err, docclient.ErrMaybeWritten) || docclient.Reason(err) == "OUTCOME_UNKNOWN" {
 		return true
 	}
 	switch status.Code(err) {

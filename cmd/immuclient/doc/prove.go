@@ -83,7 +83,7 @@ proof of an absent property shows the names of its neighbours.`,
 		}
 		return p.printf("%s: %s of document %s of %s, revision %d, transaction %d\nanchor: database %s, transaction %d, Alh %x%s\n",
 			*out, shownParts(*properties, *absent), shown(id), args[0], m.Revision, evidence.Transaction.Header.ID,
-			evidence.Database, anchor.TxID, anchor.Alh[:], signedNote(evidence))
+			plain(evidence.Database), anchor.TxID, anchor.Alh[:], signedNote(evidence))
 	})
 }
 

@@ -20,7 +20,7 @@ func visible(json []byte) string {
 	start := 0
 	for i := 0; i < len(json); {
 		r, size := utf8.DecodeRune(json[i:])
-		if !printable(r) {
+		if !printable(r) || r == utf8.RuneError && size == 1 {
 			out = append(out, json[start:i]...)
 			out = appendEscape(out, r)
 			start = i + size

@@ -413,6 +413,19 @@ func TestListsCutByALiar(t *testing.T) {
 	}
 	_, err = collect(l.Scan(ctx, coll, ListOptions{Limit: 2, PageToken: first.NextPageToken()}))
 	l.refusal(t, "order", before, err)
+	// The second page looks at another moment.
+	other := l.Scan(ctx, coll, ListOptions{Limit: 2, At: Moment{Tx: before - 1}})
+	_, err = collect(other)
+	require.NoError(t, err)
+	older, err := parsePosition(other.NextPageToken())
+	require.NoError(t, err)
+	l.hear = func(req any) {
+		if r, ok := req.(*documentschema.ScanRequest); ok {
+			r.PageToken = older.server
+		}
+	}
+	_, err = collect(l.Scan(ctx, coll, ListOptions{Limit: 2, PageToken: first.NextPageToken()}))
+	l.refusal(t, proof.CheckTxInclusion, before, err)
 	for _, token := range []string{"garbage", "AQ", first.NextPageToken() + "A"} {
 		_, err = collect(l.Scan(ctx, coll, ListOptions{Limit: 2, PageToken: token}))
 		require.ErrorIs(t, err, ErrInvalid)

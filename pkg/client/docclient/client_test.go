@@ -5,10 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/codenotary/immudb/pkg/api/schema"
 	"github.com/codenotary/immudb/pkg/client"
 	"github.com/codenotary/immudb/pkg/server"
 	"github.com/codenotary/immudb/pkg/signer"
@@ -366,4 +368,26 @@ func TestWaitFor(t *testing.T) {
 	tx := insert(t, c, coll, `{"_id":1}`)[0].Tx
 	require.NoError(t, c.WaitFor(t.Context(), tx))
 	require.Equal(t, "FUTURE", Reason(c.WaitFor(t.Context(), tx+1000)))
+}
+
+// fullDisk is a state file that cannot be written any more.
+type fullDisk struct{ stateFile }
+
+func (fullDisk) SetState(string, *schema.ImmutableState) error {
+	return errors.New("no space left on device")
+}
+
+// A write whose receipt was verified but could not be kept has been made, and so
+// it says; one that was refused has not.
+func TestWriteThatMayBeMade(t *testing.T) {
+	c := open(t, startServer(t).options(t.TempDir()))
+	coll := collection(t, c, "c")
+	insert(t, c, coll, `{"_id":1}`)
+	c.trust.file = fullDisk{c.trust.file}
+	_, err := c.Insert(t.Context(), coll, Op{Document: parse(t, `{"_id":2}`)})
+	require.ErrorContains(t, err, "no space left on device")
+	require.ErrorIs(t, err, ErrMaybeWritten)
+	_, err = c.Insert(t.Context(), coll, Op{Document: parse(t, `{"_id":2}`)})
+	require.Equal(t, "DUPLICATE_ID", Reason(err))
+	require.NotErrorIs(t, err, ErrMaybeWritten)
 }

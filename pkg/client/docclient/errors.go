@@ -27,6 +27,11 @@ var (
 	// back to an old copy of its data.
 	ErrServerBehind = errors.New("docclient: the server is behind the trusted state")
 
+	// ErrMaybeWritten is wrapped by the errors of writes that the server has answered,
+	// or may have: the answer was refused, or what it proves could not be kept. Read
+	// before you repeat the write.
+	ErrMaybeWritten = errors.New("the write may have been made all the same: read before you repeat it")
+
 	// ErrClosed is returned by a client and by a pool that was closed.
 	ErrClosed = errors.New("docclient: closed")
 
@@ -108,6 +113,7 @@ func (e *CallError) Error() string {
 	if status.Code(e.Err) == codes.ResourceExhausted && strings.Contains(message, "larger than max") {
 		message += "; a document has at most 16 MiB, and a request no more than the receiver's --max-recv-msg-size: send fewer documents at a time"
 	}
+	message = strings.ReplaceAll(message, "\n", " ") // it cannot begin a line of its own
 	if Reason(e.Err) != "" {
 		return "docclient: " + message
 	}

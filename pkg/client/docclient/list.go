@@ -165,17 +165,17 @@ func (c *Client) list(ctx context.Context, collection string, o ListOptions, kin
 
 // lookAt takes in the transaction that a part says the list looks at: one for
 // all parts, the one asked for, and none that the ledger does not have.
-func (l *List) lookAt(what string, tx uint64, first bool, o ListOptions, e *exchange) error {
+func (l *List) lookAt(what string, tx uint64, pos *position, o ListOptions, e *exchange) error {
 	switch {
 	case e.unverified:
-	case !first && tx != l.tx:
-		return refusedf(what, proof.CheckTxInclusion, "it looks at transaction %d, then at %d", l.tx, tx)
-	case o.At.Tx != 0 && o.PageToken == "" && tx != o.At.Tx:
+	case pos.tx != 0 && tx != pos.tx:
+		return refusedf(what, proof.CheckTxInclusion, "it looks at transaction %d, then at %d", pos.tx, tx)
+	case o.At.Tx != 0 && tx != o.At.Tx:
 		return refusedf(what, proof.CheckTxInclusion, "it looks at transaction %d, not at %d", tx, o.At.Tx)
 	case tx > e.next.TxID:
 		return refusedf(what, proof.CheckTxInclusion, "it looks at transaction %d, the ledger ends with %d", tx, e.next.TxID)
 	}
-	l.tx = tx
+	l.tx, pos.tx = tx, tx
 	return nil
 }
 
@@ -223,7 +223,7 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 				return err
 			}
 		}
-		if err := l.lookAt(what, p.GetTransaction(), first, o, e); err != nil {
+		if err := l.lookAt(what, p.GetTransaction(), pos, o, e); err != nil {
 			return err
 		}
 		pos.server = p.GetNextPageToken()

@@ -14,6 +14,7 @@ import (
 // callers keep between two pages.
 type position struct {
 	server       string // the server's own token
+	tx           uint64 // that the list looks at
 	collectionID uint32 // of the documents so far, 0 before the first
 	id           value.Value
 
@@ -35,7 +36,7 @@ func (p *position) token() string {
 		previous = value.Bytes(p.previous[:])
 	}
 	return base64.RawURLEncoding.EncodeToString(canon.Encode(value.Array([]value.Value{
-		value.Int(positionVersion), value.String(p.server), value.Uint(uint64(p.collectionID)), p.id,
+		value.Int(positionVersion), value.String(p.server), value.Uint(p.tx), value.Uint(uint64(p.collectionID)), p.id,
 		value.Uint(p.revision), value.Bytes(p.manifest[:]), previous,
 	})))
 }
@@ -52,20 +53,21 @@ func parsePosition(token string) (*position, error) {
 		return nil, bad
 	}
 	v, err := canon.Decode(b)
-	if err != nil || v.Len() != 7 || !value.Equal(v.Index(0), value.Int(positionVersion)) {
+	if err != nil || v.Len() != 8 || !value.Equal(v.Index(0), value.Int(positionVersion)) {
 		return nil, bad
 	}
 	var number uint64
-	var ok [4]bool
+	var ok [5]bool
 	p.server, ok[0] = v.Index(1).AsString()
-	number, ok[1] = v.Index(2).AsUint()
-	p.collectionID, p.id = uint32(number), v.Index(3)
-	p.revision, ok[2] = v.Index(4).AsUint()
-	p.manifest, ok[3] = hashOf(v.Index(5))
-	if ok != [4]bool{true, true, true, true} || number != uint64(p.collectionID) || p.server == "" {
+	p.tx, ok[1] = v.Index(2).AsUint()
+	number, ok[2] = v.Index(3).AsUint()
+	p.collectionID, p.id = uint32(number), v.Index(4)
+	p.revision, ok[3] = v.Index(5).AsUint()
+	p.manifest, ok[4] = hashOf(v.Index(6))
+	if ok != [5]bool{true, true, true, true, true} || number != uint64(p.collectionID) || p.server == "" {
 		return nil, bad
 	}
-	if previous, has := hashOf(v.Index(6)); has {
+	if previous, has := hashOf(v.Index(7)); has {
 		p.previous = &previous
 	}
 	return p, nil

@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/codenotary/immudb/embedded/logger"
+	"github.com/codenotary/immudb/pkg/api/schema"
 	"github.com/codenotary/immudb/pkg/client"
+	"github.com/codenotary/immudb/pkg/client/cache"
 	"github.com/codenotary/immudb/pkg/client/state"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -56,16 +59,18 @@ func openSession(ctx context.Context, o *Options) (*session, error) {
 	if err := os.MkdirAll(options.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("docclient: folder of the state files: %w", err)
 	}
-	if err := checkStateFiles(options.Dir); err != nil {
-		return nil, err
-	}
 
 	c := client.NewClient().WithLogger(logger.NewSimpleLoggerWithLevel("docclient", os.Stderr, logger.LogError))
 	var conn atomic.Pointer[grpc.ClientConn]
+	var server atomic.Pointer[string] // its UUID, which names its state file
 	options.DialOptions = append(options.DialOptions,
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			conn.Store(cc)
-			return s.note(invoke(ctx, method, req, reply, cc, opts...))
+			err := invoke(ctx, method, req, reply, cc, opts...)
+			if opened, ok := reply.(*schema.OpenSessionResponse); ok && err == nil {
+				server.Store(&opened.ServerUUID)
+			}
+			return s.note(err)
 		}),
 		// immudb's client names the session in calls but not in streams.
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -82,6 +87,11 @@ func openSession(ctx context.Context, o *Options) (*session, error) {
 	s.immudb, s.states, s.id, s.user, s.conn = c, c.StateService, c.GetSessionID(), o.Username, conn.Load()
 	if s.conn == nil || s.states == nil {
 		return nil, errors.Join(errors.New("docclient: immudb's client opened a session without a connection"), c.CloseSession(ctx))
+	}
+	if uuid := server.Load(); uuid != nil && !o.Unverified {
+		if err := checkStateFile(filepath.Join(options.Dir, cache.STATE_FN+*uuid)); err != nil {
+			return nil, errors.Join(err, c.CloseSession(ctx))
+		}
 	}
 	s.service = documentschema.NewDocumentServiceClient(s.conn)
 	return s, nil

@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/codenotary/immudb/pkg/api/schema"
-	"github.com/codenotary/immudb/pkg/client/cache"
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"google.golang.org/protobuf/proto"
 
@@ -70,26 +69,33 @@ func ParseStates(b []byte) ([]proof.TrustedState, error) {
 	return states, nil
 }
 
-// checkStateFiles refuses files in which nothing can be read. immudb's clients take
-// what they do not understand for nothing, and would trust the server anew.
-func checkStateFiles(dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, cache.STATE_FN+"*"))
-	if err != nil {
-		return fmt.Errorf("docclient: folder of the state files: %w", err)
+// checkStateFile refuses a server's state file if nothing can be read in it.
+// immudb's clients take what they do not understand for nothing, and would trust
+// the server anew.
+func checkStateFile(file string) error {
+	b, err := os.ReadFile(file)
+	if err == nil && unreadable(b) != nil {
+		b, err = lockedfile.Read(file) // somebody was writing it, perhaps
 	}
-	for _, file := range files {
-		b, err := lockedfile.Read(file) // somebody may be writing it
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil && len(bytes.TrimSpace(b)) > 0 {
-			_, err = ParseStates(b)
-		}
-		if err != nil {
-			return fmt.Errorf("docclient: %s: %w (it holds what is trusted of a server; restore it, or move it away to trust the server anew)", file, err)
-		}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = unreadable(b)
+	}
+	if err != nil {
+		return fmt.Errorf("docclient: %s: %w (it holds what is trusted of the server; restore it, or move it out of the folder to trust the server anew)", file, err)
 	}
 	return nil
+}
+
+// unreadable is why a state file that is not empty cannot be read.
+func unreadable(b []byte) error {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil
+	}
+	_, err := ParseStates(b)
+	return err
 }
 
 func parseJSONState(b []byte) (proof.TrustedState, error) {
