@@ -47,13 +47,13 @@ func Lookup(b []byte, p Path) (subtree []byte, ok bool) {
 		}
 		switch major {
 		case MajorUint:
-			off, ok = element(b, off, arg)
+			off, ok = elementAt(b, off, arg)
 		case MajorText:
 			if arg > uint64(len(rest)-next) {
 				return nil, false
 			}
 			next += int(arg)
-			off, ok = member(b, off, rest[:next])
+			off, ok = memberAt(b, off, rest[:next])
 		default:
 			return nil, false
 		}
@@ -127,19 +127,19 @@ func follow(b []byte, off int, token string) (child int, step Token, ok bool) {
 	switch b[off] >> 5 {
 	case MajorMap:
 		step = KeyToken(token)
-		child, ok = member(b, off, step.Append(nil))
+		child, ok = memberAt(b, off, step.Append(nil))
 	case MajorArray:
 		var i uint64
 		if i, ok = ParseIndex(token); ok {
 			step = IndexToken(i)
-			child, ok = element(b, off, i)
+			child, ok = elementAt(b, off, i)
 		}
 	}
 	return child, step, ok
 }
 
-// member returns the offset of the value under an encoded key in the map at off.
-func member(b []byte, off int, key []byte) (int, bool) {
+// memberAt returns the offset of the value under an encoded key in the map at off.
+func memberAt(b []byte, off int, key []byte) (int, bool) {
 	major, count, at, err := ParseHead(b, off)
 	if err != nil || major != MajorMap {
 		return 0, false
@@ -162,8 +162,8 @@ func member(b []byte, off int, key []byte) (int, bool) {
 	return 0, false
 }
 
-// element returns the offset of element i of the array at off.
-func element(b []byte, off int, i uint64) (int, bool) {
+// elementAt returns the offset of element i of the array at off.
+func elementAt(b []byte, off int, i uint64) (int, bool) {
 	major, count, at, err := ParseHead(b, off)
 	if err != nil || major != MajorArray || i >= count {
 		return 0, false

@@ -1,0 +1,225 @@
+package filter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/immudoc/immudoc/embedded/document/value"
+)
+
+// Parse reads a filter. Errors are of type *[Error].
+func Parse(v value.Value) (Filter, error) {
+	p := parser{}
+	root, err := p.filter(nil, v)
+	if err != nil {
+		return Filter{}, err
+	}
+	return Filter{root: root}, nil
+}
+
+// parser counts what it reads against the limits.
+type parser struct {
+	nodes, depth int
+}
+
+// enter counts a condition that may hold others; leave must follow.
+func (p *parser) enter(at place) error {
+	if p.depth++; p.depth > MaxDepth {
+		return at.failf("nested deeper than %d, the limit", MaxDepth)
+	}
+	return p.count(at)
+}
+
+func (p *parser) leave() { p.depth-- }
+
+func (p *parser) count(at place) error {
+	if p.nodes++; p.nodes > MaxNodes {
+		return at.failf("more than %d conditions, the limit", MaxNodes)
+	}
+	return nil
+}
+
+// all returns the conjunction of the conditions, which is the condition itself if there is one.
+func all(of []Expr) Expr {
+	if len(of) == 1 {
+		return of[0]
+	}
+	return And{Of: of}
+}
+
+// filter reads an object whose members are conditions.
+func (p *parser) filter(at place, v value.Value) (Expr, error) {
+	if v.Kind() != value.KindObject {
+		return nil, at.failf("a filter is an object, not %s", article(v.Kind()))
+	}
+	if err := p.enter(at); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	var of []Expr
+	for key, operand := range v.Members() {
+		e, err := p.member(at.in(key), key, operand)
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, e...)
+	}
+	return all(of), nil
+}
+
+func (p *parser) member(at place, key string, operand value.Value) ([]Expr, error) {
+	if strings.HasPrefix(key, "$") {
+		e, err := p.logic(at, key, operand)
+		return []Expr{e}, err
+	}
+	path, err := ParsePath(key)
+	if err != nil {
+		return nil, at.failf("%v", err)
+	}
+	if hasOperators(operand) {
+		return p.operators(at, path, operand)
+	}
+	return []Expr{Compare{Path: path, Value: operand}}, p.count(at)
+}
+
+// hasOperators tells operators on a path from an object to be equal to.
+func hasOperators(operand value.Value) bool {
+	if _, isRef := operand.Get("$ref"); isRef {
+		return false
+	}
+	for key := range operand.Members() {
+		if strings.HasPrefix(key, "$") {
+			return true
+		}
+	}
+	return false
+}
+
+// logic reads an operator in the place of a path.
+func (p *parser) logic(at place, op string, operand value.Value) (Expr, error) {
+	switch op {
+	case "$and", "$or", "$nor":
+	case "$expr":
+		return p.expression(at, operand)
+	default:
+		if _, known := operators[op]; known {
+			return nil, at.failf("%s is an operator on a path: write {\"path\": {%q: ...}}", op, op)
+		}
+		return nil, at.failf("unknown operator %s; here may stand $and, $or, $nor, $expr or a path", op)
+	}
+	if operand.Kind() != value.KindArray || operand.Len() == 0 {
+		return nil, at.failf("%s needs a list of filters, at least one", op)
+	}
+	of := make([]Expr, 0, min(operand.Len(), MaxNodes))
+	for i, v := range operand.Elements() {
+		e, err := p.filter(at.in(strconv.Itoa(i)), v)
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, e)
+	}
+	switch op {
+	case "$and":
+		return all(of), nil
+	case "$or":
+		return Or{Of: of}, nil
+	default:
+		return Not{Of: Or{Of: of}}, nil
+	}
+}
+
+// operators are those on a path, by name. $options belongs to $regex.
+var operators map[string]func(p *parser, at place, path Path, operand value.Value) (Expr, error)
+
+func init() {
+	compare := func(op Op) func(*parser, place, Path, value.Value) (Expr, error) {
+		return func(_ *parser, _ place, path Path, operand value.Value) (Expr, error) {
+			return Compare{Path: path, Op: op, Value: operand}, nil
+		}
+	}
+	operators = map[string]func(*parser, place, Path, value.Value) (Expr, error){
+		"$eq": compare(Equal), "$gt": compare(Greater), "$gte": compare(GreaterOrEqual), "$lt": compare(Less), "$lte": compare(LessOrEqual),
+		"$ne":     negated(compare(Equal)),
+		"$in":     (*parser).in,
+		"$nin":    negated((*parser).in),
+		"$not":    (*parser).not,
+		"$exists": (*parser).exists,
+		"$type":   (*parser).types,
+		"$all":    (*parser).allOf,
+		"$size":   (*parser).size,
+		"$mod":    (*parser).mod,
+
+		"$elemMatch": (*parser).elemMatch,
+		"$regex":     nil, // read together with $options
+		"$options":   nil,
+	}
+}
+
+func negated(parse func(*parser, place, Path, value.Value) (Expr, error)) func(*parser, place, Path, value.Value) (Expr, error) {
+	return func(p *parser, at place, path Path, operand value.Value) (Expr, error) {
+		e, err := parse(p, at, path, operand)
+		return Not{Of: e}, err
+	}
+}
+
+// operators reads an object of operators on a path.
+func (p *parser) operators(at place, path Path, operand value.Value) ([]Expr, error) {
+	if err := p.enter(at); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	var of []Expr
+	for op, v := range operand.Members() {
+		here := at.in(op)
+		if err := p.count(here); err != nil {
+			return nil, err
+		}
+		var e Expr
+		var err error
+		parse, known := operators[op]
+		switch {
+		case !known && strings.HasPrefix(op, "$"):
+			err = here.failf("unknown operator %s; on a path may stand %s", op, names())
+		case !known:
+			err = here.failf("operators and the key %q in one object: it is either operators or a value to be equal to", op)
+		case op == "$options":
+			if _, has := operand.Get("$regex"); !has {
+				err = here.failf("$options without $regex")
+			}
+			if err == nil {
+				continue
+			}
+		case op == "$regex":
+			options, _ := operand.Get("$options")
+			e, err = regex(here, path, v, options)
+		default:
+			e, err = parse(p, here, path, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, e)
+	}
+	return of, nil
+}
+
+func names() string {
+	list := make([]string, 0, len(operators))
+	for name := range operators {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+func article(k value.Kind) string {
+	switch name := k.String(); {
+	case k == value.KindNull || k == value.KindBytes:
+		return name
+	case strings.ContainsRune("aeio", rune(name[0])):
+		return "an " + name
+	default:
+		return "a " + name
+	}
+}
