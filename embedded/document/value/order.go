@@ -197,3 +197,24 @@ func (v Value) Scientific(scratch []byte) (sign int, digits []byte, exponent int
 	}
 	return sign, digits, exponent, true
 }
+
+// NearestFloat returns the float nearest to a number, infinite where no finite one is nearer, never -0. It keeps the
+// order: if a number stands before another, its float does not stand behind. ok is false for what is no number.
+func (v Value) NearestFloat() (f float64, ok bool) {
+	switch v.kind {
+	case KindInt:
+		return float64(int64(v.num)), true
+	case KindUint:
+		return float64(v.num), true
+	case KindFloat:
+		f = math.Float64frombits(v.num)
+	case KindDecimal:
+		f = nearestFloat(v.num == 1, v.str, int64(len(v.str)-1)+int64(v.aux))
+	default:
+		return 0, false
+	}
+	if f == 0 {
+		f = 0 // not -0
+	}
+	return f, true
+}
