@@ -17,11 +17,9 @@
 //
 // # Paths
 //
-// A path is the keys on the way, joined by dots; a step that is a number is also the index of an array element. Where the
-// way leads through an array, it leads through every element that is an object. So a path can lead to several values, and
-// a condition holds if it holds for one of them. Where it ends at an array, the conditions that look at one value
-// ($eq, $gt, $in, $type, $regex, $mod ...) look at the elements and at the array itself, those that look at an array
-// ($size, $elemMatch, $exists) at the array. Keys that hold a dot, or are empty, cannot be named by a path.
+// A path is that of package fieldpath: it can lead to several places, and a condition holds if it holds at one of them.
+// Where it ends at an array, the conditions that look at one value ($eq, $gt, $in, $type, $regex, $mod ...) look at the
+// elements and at the array itself, those that look at an array ($size, $elemMatch, $exists) at the array.
 //
 // # Semantics
 //

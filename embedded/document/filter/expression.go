@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -12,7 +13,8 @@ import (
 type expression struct {
 	op       string // "" for a path or a constant
 	of       []*expression
-	path     Path // "" for a constant
+	isPath   bool
+	path     fieldpath.Path
 	constant value.Value
 }
 
@@ -40,11 +42,11 @@ func (p *parser) operand(at place, v value.Value) (*expression, error) {
 	}
 	defer p.leave()
 	if text, ok := v.AsString(); ok && strings.HasPrefix(text, "$") {
-		path, err := ParsePath(text[1:])
+		path, err := fieldpath.Parse(text[1:])
 		if err != nil || strings.HasPrefix(text, "$$") {
 			return nil, at.failf("%q is no path of the form \"$a.b\"; a string that begins with $ is written {\"$literal\": ...}", text)
 		}
-		return &expression{path: path}, nil
+		return &expression{isPath: true, path: path}, nil
 	}
 	if !hasOperators(v) {
 		if v.Kind().IsContainer() {
@@ -108,10 +110,10 @@ func truth(r result) bool {
 	}
 }
 
-func evaluate[N node[N]](e *expression, n N) result {
+func evaluate[N fieldpath.Node[N]](e *expression, n N) result {
 	switch {
-	case e.op == "" && len(e.path.steps) > 0:
-		v, ok := valueAt(n, e.path.steps)
+	case e.op == "" && e.isPath:
+		v, ok := fieldpath.Lookup(n, e.path)
 		return result{v, ok}
 	case e.op == "":
 		return result{e.constant, true}
@@ -141,30 +143,4 @@ func compareResults(a, b result) int {
 		return -1
 	}
 	return 0
-}
-
-// valueAt is the value at a path in an expression: where the way leads through an array, the array of what it leads to
-// from its elements. Indexes have no meaning there.
-func valueAt[N node[N]](n N, steps []Step) (value.Value, bool) {
-	if len(steps) == 0 {
-		return n.value(), true
-	}
-	switch n.kind() {
-	case value.KindObject:
-		member, ok := n.member(steps[0].Key)
-		if !ok {
-			return value.Value{}, false
-		}
-		return valueAt(member, steps[1:])
-	case value.KindArray:
-		var list []value.Value
-		n.elements(func(e N) bool {
-			if v, ok := valueAt(e, steps); ok {
-				list = append(list, v)
-			}
-			return false
-		})
-		return value.UncheckedArray(list), true
-	}
-	return value.Value{}, false
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -21,7 +22,7 @@ func list(at place, op string, operand value.Value) error {
 	return nil
 }
 
-func (p *parser) in(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) in(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if err := list(at, at[len(at)-1], operand); err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (p *parser) in(at place, path Path, operand value.Value) (Expr, error) {
 }
 
 // not reads $not, whose operand is an object of operators.
-func (p *parser) not(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) not(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if !hasOperators(operand) {
 		return nil, at.failf("$not needs an object of operators; to be different from a value is $ne")
 	}
@@ -49,7 +50,7 @@ func (p *parser) not(at place, path Path, operand value.Value) (Expr, error) {
 	return Not{Of: all(of)}, nil
 }
 
-func (p *parser) exists(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) exists(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	want, ok := operand.AsBool()
 	if n, isInt := operand.AsInt(); isInt && (n == 0 || n == 1) {
 		want, ok = n == 1, true
@@ -85,7 +86,7 @@ func kinds(of ...value.Kind) (set Kinds) {
 	return set
 }
 
-func (p *parser) types(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) types(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	operands := []value.Value{operand}
 	if operand.Kind() == value.KindArray {
 		if operand.Len() == 0 || operand.Len() > len(typeNames) {
@@ -113,7 +114,7 @@ func (p *parser) types(at place, path Path, operand value.Value) (Expr, error) {
 }
 
 // allOf reads $all: each of its values must be matched, or, where they are $elemMatch, met.
-func (p *parser) allOf(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) allOf(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if err := list(at, "$all", operand); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (p *parser) allOf(at place, path Path, operand value.Value) (Expr, error) {
 	return all(of), nil
 }
 
-func (p *parser) elemMatch(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) elemMatch(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if operand.Kind() != value.KindObject {
 		return nil, at.failf("$elemMatch needs an object, not %s", article(operand.Kind()))
 	}
@@ -154,7 +155,7 @@ func (p *parser) elemMatch(at place, path Path, operand value.Value) (Expr, erro
 		}
 		return ElemMatch{Path: path, Of: of}, nil
 	}
-	of, err := p.operators(at, Path{}, operand)
+	of, err := p.operators(at, fieldpath.Path{}, operand)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func hasLogic(operand value.Value) bool {
 	return false
 }
 
-func (p *parser) size(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) size(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	n, ok := operand.AsInt()
 	if !ok || n < 0 || n > 1<<31-1 {
 		return nil, at.failf("$size needs a number of elements, not %s", short(operand))
@@ -180,7 +181,7 @@ func (p *parser) size(at place, path Path, operand value.Value) (Expr, error) {
 	return Size{Path: path, Count: int(n)}, nil
 }
 
-func (p *parser) mod(at place, path Path, operand value.Value) (Expr, error) {
+func (p *parser) mod(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	divisor, ok1 := operand.Index(0).AsInt()
 	remainder, ok2 := operand.Index(1).AsInt()
 	if operand.Len() != 2 || !ok1 || !ok2 {
@@ -193,7 +194,7 @@ func (p *parser) mod(at place, path Path, operand value.Value) (Expr, error) {
 }
 
 // regex reads $regex with its $options, null where there are none.
-func regex(at place, path Path, pattern, options value.Value) (Expr, error) {
+func regex(at place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
 	text, ok := pattern.AsString()
 	if !ok {
 		return nil, at.failf("$regex needs a string, not %s", article(pattern.Kind()))

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -73,7 +74,7 @@ func (p *parser) member(at place, key string, operand value.Value) ([]Expr, erro
 		e, err := p.logic(at, key, operand)
 		return []Expr{e}, err
 	}
-	path, err := ParsePath(key)
+	path, err := fieldpath.Parse(key)
 	if err != nil {
 		return nil, at.failf("%v", err)
 	}
@@ -130,15 +131,15 @@ func (p *parser) logic(at place, op string, operand value.Value) (Expr, error) {
 }
 
 // operators are those on a path, by name. $options belongs to $regex.
-var operators map[string]func(p *parser, at place, path Path, operand value.Value) (Expr, error)
+var operators map[string]func(p *parser, at place, path fieldpath.Path, operand value.Value) (Expr, error)
 
 func init() {
-	compare := func(op Op) func(*parser, place, Path, value.Value) (Expr, error) {
-		return func(_ *parser, _ place, path Path, operand value.Value) (Expr, error) {
+	compare := func(op Op) func(*parser, place, fieldpath.Path, value.Value) (Expr, error) {
+		return func(_ *parser, _ place, path fieldpath.Path, operand value.Value) (Expr, error) {
 			return Compare{Path: path, Op: op, Value: operand}, nil
 		}
 	}
-	operators = map[string]func(*parser, place, Path, value.Value) (Expr, error){
+	operators = map[string]func(*parser, place, fieldpath.Path, value.Value) (Expr, error){
 		"$eq": compare(Equal), "$gt": compare(Greater), "$gte": compare(GreaterOrEqual), "$lt": compare(Less), "$lte": compare(LessOrEqual),
 		"$ne":     negated(compare(Equal)),
 		"$in":     (*parser).in,
@@ -156,15 +157,15 @@ func init() {
 	}
 }
 
-func negated(parse func(*parser, place, Path, value.Value) (Expr, error)) func(*parser, place, Path, value.Value) (Expr, error) {
-	return func(p *parser, at place, path Path, operand value.Value) (Expr, error) {
+func negated(parse func(*parser, place, fieldpath.Path, value.Value) (Expr, error)) func(*parser, place, fieldpath.Path, value.Value) (Expr, error) {
+	return func(p *parser, at place, path fieldpath.Path, operand value.Value) (Expr, error) {
 		e, err := parse(p, at, path, operand)
 		return Not{Of: e}, err
 	}
 }
 
 // operators reads an object of operators on a path.
-func (p *parser) operators(at place, path Path, operand value.Value) ([]Expr, error) {
+func (p *parser) operators(at place, path fieldpath.Path, operand value.Value) ([]Expr, error) {
 	if err := p.enter(at); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
@@ -59,7 +60,7 @@ func TestRefusals(t *testing.T) {
 		{`{"$expr":{"$gt":[1,2],"$lt":[1,2]}}`, "/$expr", "one operator"},
 		{`{"$expr":{"$not":[1,2]}}`, "/$expr/$not", "one expression"},
 		{`{"a":{"$regex":"` + strings.Repeat("a", filter.MaxPattern+1) + `"}}`, "/a/$regex", "the limit is 4096"},
-		{`{"` + strings.Repeat("a.", filter.MaxSteps) + `a":1}`, "", "the limit is 100"},
+		{`{"` + strings.Repeat("a.", fieldpath.MaxSteps) + `a":1}`, "", "the limit is 100"},
 		{`{"a.0.0.0.0.0.0.0.0.0":1}`, "/a.0.0.0.0.0.0.0.0.0", "9 steps are numbers, the limit is 8"},
 	} {
 		_, err := filter.Parse(parse(t, c.text))

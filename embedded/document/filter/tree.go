@@ -3,6 +3,7 @@ package filter
 import (
 	"regexp"
 
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -52,23 +53,23 @@ const (
 // Compare holds if a value at the path compares so with Value: for Equal, if [value.Compare] says 0 or if Value is null
 // and there is none at the path; for the others, if both are of one type, numbers being one, and their order is so.
 type Compare struct {
-	Path  Path
+	Path  fieldpath.Path
 	Op    Op
 	Value value.Value
 }
 
 // In holds if a value at the path is Equal to one of Values, which are in ascending order and distinct.
 type In struct {
-	Path   Path
+	Path   fieldpath.Path
 	Values []value.Value
 }
 
 // Exists holds if there is a value at the path.
-type Exists struct{ Path Path }
+type Exists struct{ Path fieldpath.Path }
 
 // Type holds if a value at the path is of one of the kinds.
 type Type struct {
-	Path  Path
+	Path  fieldpath.Path
 	Kinds Kinds
 }
 
@@ -80,28 +81,28 @@ func (k Kinds) Has(kind value.Kind) bool { return k&(1<<kind) != 0 }
 
 // Regex holds if a string at the path holds a match of the pattern.
 type Regex struct {
-	Path    Path
+	Path    fieldpath.Path
 	Pattern *regexp.Regexp
 }
 
 // Mod holds if a number at the path, cut to an integer towards zero, leaves Remainder when divided by Divisor. The
 // remainder has the sign of the number.
 type Mod struct {
-	Path      Path
+	Path      fieldpath.Path
 	Divisor   int64
 	Remainder int64
 }
 
 // Size holds if an array at the path has that many elements.
 type Size struct {
-	Path  Path
+	Path  fieldpath.Path
 	Count int
 }
 
 // ElemMatch holds if an element of an array at the path meets the condition. If Whole is set the paths of the condition
 // are empty: it is about the element itself. Else they lead from the element, which must be an object or an array.
 type ElemMatch struct {
-	Path  Path
+	Path  fieldpath.Path
 	Of    Expr
 	Whole bool
 }
