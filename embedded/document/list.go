@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
@@ -84,6 +86,20 @@ type ScanOptions struct {
 	At    Moment      // no Revision
 	Desc  bool        // highest id first
 	After value.Value // go on beyond this id, in the order of the reading; Null for from the start
+	// Filter leaves out documents that do not match it; the zero Filter none.
+	Filter filter.Filter
+	// Pause ends the reading with a [PausedError] at the first document after this time; zero for never. It is for who
+	// holds something meanwhile.
+	Pause time.Time
+}
+
+// PausedError says that a list was ended by [ScanOptions].Pause, and where to go on.
+type PausedError struct {
+	After value.Value // id of the last document that was looked at
+}
+
+func (e *PausedError) Error() string {
+	return fmt.Sprintf("paused behind document %s", e.After.AppendJSON(nil))
 }
 
 // Scan yields the documents of a collection in the order of their ids, all as
@@ -92,17 +108,25 @@ type ScanOptions struct {
 // each page the same transaction and the last id of the page before.
 func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
+		var last value.Value
 		err := e.scan(ctx, collection, opts, func(coll *catalog.Collection, version view.Version) (bool, error) {
 			_, id, err := keys.ParseDocument(version.Key)
 			if err != nil {
 				return false, err
 			}
+			if !opts.Pause.IsZero() && !last.IsNull() && time.Now().After(opts.Pause) {
+				return false, &PausedError{After: last}
+			}
+			last = id
 			doc, err := e.document(coll, id, version)
 			if errors.Is(err, ErrValueGone) {
 				return yield(nil, &GoneError{Collection: coll.Name, ID: id, Err: err}), nil
 			}
 			if err != nil {
 				return false, err
+			}
+			if matched, err := doc.matches(opts.Filter); err != nil || !matched {
+				return err == nil, err
 			}
 			return yield(doc, nil), nil
 		})
@@ -115,8 +139,24 @@ func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) 
 // Count returns how many documents a collection had at a moment, and the
 // transaction of that moment. It reads no documents.
 func (e *Engine) Count(ctx context.Context, collection string, at Moment) (count, tx uint64, err error) {
+	return e.CountMatching(ctx, collection, at, filter.Filter{})
+}
+
+// CountMatching is Count for the documents that match a filter, which it reads. A
+// document whose content was truncated is a [GoneError]: whether it would match is
+// not known.
+func (e *Engine) CountMatching(ctx context.Context, collection string, at Moment, f filter.Filter) (count, tx uint64, err error) {
 	if tx, err = e.Resolve(ctx, at); err != nil {
 		return 0, 0, err
+	}
+	if !f.Empty() {
+		for _, err := range e.Scan(ctx, collection, ScanOptions{At: Moment{Tx: tx}, Filter: f}) {
+			if err != nil {
+				return 0, 0, err
+			}
+			count++
+		}
+		return count, tx, nil
 	}
 	err = e.scan(ctx, collection, ScanOptions{At: Moment{Tx: tx}}, func(*catalog.Collection, view.Version) (bool, error) {
 		count++

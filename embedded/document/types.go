@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -110,6 +111,23 @@ func (d *Document) Value() (value.Value, error) {
 		return value.Value{}, fmt.Errorf("%w: document %s of %s: %w", ErrCorrupted, d.ID.AppendJSON(nil), d.Collection, err)
 	}
 	return v.With(IDField, d.ID), nil
+}
+
+// matches reports whether the document meets a filter. It decodes no more of it
+// than the filter looks at.
+func (d *Document) matches(f filter.Filter) (bool, error) {
+	if f.Empty() {
+		return true, nil
+	}
+	body, err := d.Canonical()
+	if err != nil {
+		return false, err
+	}
+	matched, err := f.MatchEncoded(body, canon.Encode(d.ID))
+	if err != nil {
+		return false, fmt.Errorf("%w: document %s of %s: %w", ErrCorrupted, d.ID.AppendJSON(nil), d.Collection, err)
+	}
+	return matched, nil
 }
 
 // AppendJSON appends the document as JSON, _id first, to dst.

@@ -2,34 +2,50 @@ package doc
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/immudoc/immudoc/embedded/document/query"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/client/docclient"
 )
 
 func findCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "find COLL",
-		Short: "List the documents of a collection in the order of their ids",
-		Args:  cobra.RangeArgs(1, 2),
+		Use:   "find COLL [FILTER]",
+		Short: "List the documents of a collection that match a filter, in the order of their ids",
+		Long: `List the documents of a collection that match a filter, in the order of their ids.
+
+FILTER is an object of MongoDB's query language: {"status":"paid"},
+{"amount":{"$gt":10}}, {"$or":[{"tags":"a"},{"lines":{"$elemMatch":{"n":1}}}]}.
+docs/QUERIES.md has the operators, and what differs. Each document is verified, and
+that it matches; that none is missing is the server's word.`,
+		Example: `  immuclient doc find invoices '{"customer.name":"Ada","amount":{"$gte":10}}' --project '{"amount":1}' --limit 5`,
+		Args:    cobra.RangeArgs(1, 2),
 	}
 	at, meta := momentFlags(c, false), metaFlag(c)
 	limit := c.Flags().Uint32("limit", 0, "most documents to print; 0 for all")
+	project := c.Flags().String("project", "", `what to print of each: an object of paths with 1 to include or 0 to exclude, {"a":1,"b.c":1}`)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
-		if err := noFilter(args); err != nil {
+		filter, err := filterArg(c, args)
+		if err != nil {
+			return err
+		}
+		projection, err := projectionFlag(c, *project)
+		if err != nil {
 			return err
 		}
 		moment, err := at.moment()
 		if err != nil {
 			return err
 		}
-		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit})
+		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit, Filter: filter})
 		for document, err := range list.Documents() {
 			if err != nil {
 				return err
 			}
+			document.Value = projection.Apply(document.Value)
 			if err := p.document(document, *meta); err != nil {
 				return err
 			}
@@ -39,10 +55,25 @@ func findCommand(f *flags) *cobra.Command {
 	})
 }
 
-// noFilter refuses the optional filter argument, which this release does not know.
-func noFilter(args []string) error {
-	if len(args) > 1 && args[1] != "{}" {
-		return errors.New("filters come with a later release: leave FILTER out to have all documents")
+// filterArg reads the optional filter behind the collection, Null if there is none.
+func filterArg(c *cobra.Command, args []string) (value.Value, error) {
+	if len(args) < 2 {
+		return value.Null(), nil
 	}
-	return nil
+	v, err := jsonArg(c, args[1])
+	if err != nil {
+		return v, fmt.Errorf("FILTER: %w", err)
+	}
+	return v, nil
+}
+
+func projectionFlag(c *cobra.Command, text string) (query.Projection, error) {
+	if text == "" {
+		return query.Projection{}, nil
+	}
+	v, err := jsonArg(c, text)
+	if err != nil {
+		return query.Projection{}, fmt.Errorf("--project: %w", err)
+	}
+	return query.ParseProjection(v)
 }

@@ -68,9 +68,3 @@ func TestExitCodes(t *testing.T) {
 	require.Equal(t, codeUnanchored, failure(proof.ErrUnanchored).Code)
 	require.Equal(t, "Error: refused", failure(errors.New("docclient: refused")).Error())
 }
-
-func TestNoFilter(t *testing.T) {
-	require.NoError(t, noFilter([]string{"c"}))
-	require.NoError(t, noFilter([]string{"c", "{}"}))
-	require.ErrorContains(t, noFilter([]string{"c", `{"a":1}`}), "later release")
-}

@@ -190,7 +190,12 @@ type CountRequest struct {
 	// When to look; absent means now. A revision cannot be asked for here.
 	At *Moment `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
 	// Wait until this transaction can be seen.
-	SinceTx       uint64 `protobuf:"varint,3,opt,name=since_tx,json=sinceTx,proto3" json:"since_tx,omitempty"`
+	SinceTx uint64 `protobuf:"varint,3,opt,name=since_tx,json=sinceTx,proto3" json:"since_tx,omitempty"`
+	// Encoding of the filter.
+	Encoding Encoding `protobuf:"varint,4,opt,name=encoding,proto3,enum=immudoc.v1.Encoding" json:"encoding,omitempty"`
+	// Count the documents that match this filter, an object of MongoDB's query
+	// language; empty for all.
+	Filter        []byte `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +249,20 @@ func (x *CountRequest) GetSinceTx() uint64 {
 		return x.SinceTx
 	}
 	return 0
+}
+
+func (x *CountRequest) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *CountRequest) GetFilter() []byte {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
 }
 
 type CountResponse struct {
@@ -516,7 +535,7 @@ type ScanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the collection.
 	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
-	// Encoding of the documents in the answer.
+	// Encoding of the filter, and of the documents in the answer.
 	Encoding Encoding `protobuf:"varint,2,opt,name=encoding,proto3,enum=immudoc.v1.Encoding" json:"encoding,omitempty"`
 	// When to look; absent means now. A revision cannot be asked for here.
 	At *Moment `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
@@ -532,7 +551,10 @@ type ScanRequest struct {
 	PageSize uint32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where an earlier stream ended, to go on from there. The other fields must
 	// be as they were, and the moment is the one that stream looked at.
-	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Leave out documents that do not match this filter, an object of MongoDB's
+	// query language; empty for all.
+	Filter        []byte `protobuf:"bytes,10,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,7 +652,15 @@ func (x *ScanRequest) GetPageToken() string {
 	return ""
 }
 
-// ScanResponse is a part of the answer; the parts follow each other in order.
+func (x *ScanRequest) GetFilter() []byte {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// ScanResponse is a part of the answer; the parts follow each other in order. One
+// may hold no documents: the server looked, and found none that match.
 type ScanResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The next documents, in the order of their ids.
@@ -747,13 +777,15 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"\bdocument\x18\x01 \x01(\v2\x14.immudoc.v1.DocumentR\bdocument\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
-	"stateProof\"m\n" +
+	"stateProof\"\xb7\x01\n" +
 	"\fCountRequest\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
 	"collection\x12\"\n" +
 	"\x02at\x18\x02 \x01(\v2\x12.immudoc.v1.MomentR\x02at\x12\x19\n" +
-	"\bsince_tx\x18\x03 \x01(\x04R\asinceTx\"G\n" +
+	"\bsince_tx\x18\x03 \x01(\x04R\asinceTx\x120\n" +
+	"\bencoding\x18\x04 \x01(\x0e2\x14.immudoc.v1.EncodingR\bencoding\x12\x16\n" +
+	"\x06filter\x18\x05 \x01(\fR\x06filter\"G\n" +
 	"\rCountResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12 \n" +
 	"\vtransaction\x18\x02 \x01(\x04R\vtransaction\"\xdf\x02\n" +
@@ -783,7 +815,7 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12'\n" +
 	"\x05state\x18\x04 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x05 \x01(\fR\n" +
-	"stateProof\"\xcc\x02\n" +
+	"stateProof\"\xe4\x02\n" +
 	"\vScanRequest\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -800,7 +832,9 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"descending\x12\x1b\n" +
 	"\tpage_size\x18\b \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\t \x01(\tR\tpageTokenB\r\n" +
+	"page_token\x18\t \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\n" +
+	" \x01(\fR\x06filterB\r\n" +
 	"\v_trusted_tx\"\xfb\x01\n" +
 	"\fScanResponse\x122\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x14.immudoc.v1.DocumentR\tdocuments\x12 \n" +
@@ -844,19 +878,20 @@ var file_immudoc_v1_read_proto_depIdxs = []int32{
 	10, // 2: immudoc.v1.GetResponse.document:type_name -> immudoc.v1.Document
 	11, // 3: immudoc.v1.GetResponse.state:type_name -> immudoc.v1.State
 	9,  // 4: immudoc.v1.CountRequest.at:type_name -> immudoc.v1.Moment
-	8,  // 5: immudoc.v1.HistoryRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 6: immudoc.v1.HistoryRequest.at:type_name -> immudoc.v1.Moment
-	10, // 7: immudoc.v1.HistoryResponse.documents:type_name -> immudoc.v1.Document
-	11, // 8: immudoc.v1.HistoryResponse.state:type_name -> immudoc.v1.State
-	8,  // 9: immudoc.v1.ScanRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 10: immudoc.v1.ScanRequest.at:type_name -> immudoc.v1.Moment
-	10, // 11: immudoc.v1.ScanResponse.documents:type_name -> immudoc.v1.Document
-	11, // 12: immudoc.v1.ScanResponse.state:type_name -> immudoc.v1.State
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	8,  // 5: immudoc.v1.CountRequest.encoding:type_name -> immudoc.v1.Encoding
+	8,  // 6: immudoc.v1.HistoryRequest.encoding:type_name -> immudoc.v1.Encoding
+	9,  // 7: immudoc.v1.HistoryRequest.at:type_name -> immudoc.v1.Moment
+	10, // 8: immudoc.v1.HistoryResponse.documents:type_name -> immudoc.v1.Document
+	11, // 9: immudoc.v1.HistoryResponse.state:type_name -> immudoc.v1.State
+	8,  // 10: immudoc.v1.ScanRequest.encoding:type_name -> immudoc.v1.Encoding
+	9,  // 11: immudoc.v1.ScanRequest.at:type_name -> immudoc.v1.Moment
+	10, // 12: immudoc.v1.ScanResponse.documents:type_name -> immudoc.v1.Document
+	11, // 13: immudoc.v1.ScanResponse.state:type_name -> immudoc.v1.State
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_read_proto_init() }

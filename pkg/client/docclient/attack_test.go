@@ -351,6 +351,35 @@ func TestListsOfALiar(t *testing.T) {
 	}
 }
 
+// What does not match the filter is not taken for an answer to it.
+func TestFilterOfALiar(t *testing.T) {
+	l := newLiar(t, startServer(t))
+	ctx := t.Context()
+	coll := collection(t, l.Client, "c")
+	insert(t, l.Client, coll, `{"_id":1,"v":1}`, `{"_id":2,"v":2}`)
+	before := trusted(t, l.Client)
+	scan := func() ([]*Document, error) {
+		return collect(l.Scan(ctx, coll, ListOptions{Filter: parse(t, `{"v":{"$gte":2}}`)}))
+	}
+	found, err := scan()
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	l.hear = func(req any) {
+		if r, ok := req.(*documentschema.ScanRequest); ok {
+			r.Filter = nil
+		}
+	}
+	_, err = scan()
+	l.refusal(t, "filter", before, err)
+	_, err = collect(l.Scan(ctx, coll, ListOptions{Filter: parse(t, `{"$foo":1}`)}))
+	require.ErrorIs(t, err, ErrInvalid)
+	_, _, err = l.CountMatching(ctx, coll, Moment{}, value.Int(1))
+	require.ErrorIs(t, err, ErrInvalid)
+	n, _, err := l.CountMatching(ctx, coll, Moment{}, parse(t, `{"v":2}`))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
+
 // A server cannot pass a part of a list off as all of it by a page token that
 // nobody asked for, nor leave out what lies between two pages.
 func TestListsCutByALiar(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/api/documentschema"
@@ -21,6 +22,9 @@ type ListOptions struct {
 	At         Moment // without Revision
 	Descending bool   // highest id, or newest revision, first
 	Limit      uint32 // most entries to return; 0 for all
+	// Filter leaves out documents of a scan that do not match this object of
+	// MongoDB's query language (package filter); Null for none.
+	Filter value.Value
 	// PageToken is where an earlier list ended; everything but the limit must be
 	// as it was then, and the list goes on as of the transaction it looked at.
 	PageToken string
@@ -60,14 +64,19 @@ func (l *List) Truncated() []value.Value { return l.truncated }
 func (l *List) Tx() uint64 { return l.tx }
 
 // Scan lists the documents of a collection in the order of their ids, all as of
-// one transaction. Each document is verified, and that they follow each other,
-// over pages too; that none is missing cannot be proved.
+// one transaction. Each document is verified, that it matches the filter too, and
+// that they follow each other, over pages too; that none is missing cannot be
+// proved.
 func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *List {
+	query, err := parseFilter(o.Filter)
+	if err != nil {
+		return failedList(err)
+	}
 	return c.list(ctx, collection, o, listing{
 		start: func(ctx context.Context, e *exchange, at *documentschema.Moment, token string) (receiver, error) {
 			stream, err := c.service.Scan(ctx, &documentschema.ScanRequest{
 				Collection: collection, Encoding: wireEncoding, At: at, TrustedTx: e.trusted(), ProofOnly: !e.unverified,
-				Descending: o.Descending, PageSize: o.Limit, PageToken: token,
+				Descending: o.Descending, PageSize: o.Limit, PageToken: token, Filter: query.encoded,
 			})
 			return receive(stream), err
 		},
@@ -83,6 +92,9 @@ func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *Li
 			}
 			if doc.Deleted() {
 				return nil, refusedf(what, proof.CheckOperation, "revision %d is a tombstone", doc.Revision)
+			}
+			if !query.filter.Match(doc.Value) {
+				return nil, refusedf(what, "filter", "the proved document does not match the filter")
 			}
 			return doc, p.inScan(what, v, o.Descending)
 		},
@@ -151,6 +163,28 @@ type listing struct {
 	verify func(*exchange, *position, *documentschema.Document) (*Document, error)
 	// complete tells whether the list can end at a position.
 	complete func(*position) bool
+}
+
+// parsedFilter is a filter, and what is sent of it.
+type parsedFilter struct {
+	filter  filter.Filter
+	encoded []byte
+}
+
+func parseFilter(v value.Value) (p parsedFilter, err error) {
+	if v.IsNull() {
+		return p, nil
+	}
+	if p.filter, err = filter.Parse(v); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	p.encoded = canon.Encode(v)
+	return p, nil
+}
+
+// failedList is a list that was not asked for.
+func failedList(err error) *List {
+	return &List{stream: func(yield func(*Document, error) bool) { yield(nil, err) }}
 }
 
 func (c *Client) list(ctx context.Context, collection string, o ListOptions, kind listing) *List {

@@ -83,6 +83,16 @@ func (e *exchange) absence(ctx context.Context, err error) error {
 // transaction that was looked at. It is the server's word: a count cannot be
 // proved, but that the server's ledger continues the trusted one is.
 func (c *Client) Count(ctx context.Context, collection string, at Moment) (documents, tx uint64, err error) {
+	return c.CountMatching(ctx, collection, at, value.Null())
+}
+
+// CountMatching is Count for the documents that match a filter, an object of
+// MongoDB's query language (package filter); Null for all.
+func (c *Client) CountMatching(ctx context.Context, collection string, at Moment, where value.Value) (documents, tx uint64, err error) {
+	query, err := parseFilter(where)
+	if err != nil {
+		return 0, 0, err
+	}
 	moment, err := at.proto()
 	if err != nil {
 		return 0, 0, err
@@ -90,7 +100,9 @@ func (c *Client) Count(ctx context.Context, collection string, at Moment) (docum
 	if err := c.check(); err != nil {
 		return 0, 0, err
 	}
-	got, err := c.service.Count(ctx, &documentschema.CountRequest{Collection: collection, At: moment})
+	got, err := c.service.Count(ctx, &documentschema.CountRequest{
+		Collection: collection, At: moment, Encoding: wireEncoding, Filter: query.encoded,
+	})
 	if err != nil {
 		return 0, 0, callError("count of "+collection, err)
 	}

@@ -1,6 +1,7 @@
 package docserver
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
@@ -37,6 +39,21 @@ func decodeID(encoding schema.Encoding, field string, b []byte, optional bool) (
 		return value.Null(), inField(field, fmt.Errorf("%w: it is missing", document.ErrInvalidID))
 	}
 	return decode(encoding, field, b)
+}
+
+// decodeFilter reads a filter, none if it is empty, and the hash by which page
+// tokens know it.
+func decodeFilter(encoding schema.Encoding, b []byte) (filter.Filter, value.Value, error) {
+	if len(b) == 0 {
+		return filter.Filter{}, value.Null(), nil
+	}
+	v, err := decode(encoding, "filter", b)
+	if err != nil {
+		return filter.Filter{}, value.Null(), err
+	}
+	f, err := filter.Parse(v)
+	hash := sha256.Sum256(canon.Encode(v))
+	return f, value.Bytes(hash[:]), inField("filter", err)
 }
 
 // encode writes a value in the encoding of the request.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/immudbhost"
@@ -56,6 +57,7 @@ var table = []struct {
 	{document.ErrInvalidMoment, codes.InvalidArgument, "INVALID_MOMENT"},
 	{document.ErrInvalidOptions, codes.InvalidArgument, "INVALID_OPTIONS"},
 	{document.ErrFuture, codes.OutOfRange, "FUTURE"},
+	{filter.ErrInvalid, codes.InvalidArgument, "INVALID_FILTER"},
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
 

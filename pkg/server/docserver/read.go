@@ -64,7 +64,11 @@ func (s *service) Count(ctx context.Context, r *schema.CountRequest) (*schema.Co
 		if err != nil {
 			return nil, err
 		}
-		count, tx, err := c.engine.Count(ctx, r.Collection, at)
+		f, _, err := decodeFilter(r.Encoding, r.Filter)
+		if err != nil {
+			return nil, err
+		}
+		count, tx, err := c.engine.CountMatching(ctx, r.Collection, at, f)
 		if err != nil {
 			return nil, ofCollection(r.Collection, err)
 		}

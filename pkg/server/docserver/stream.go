@@ -145,7 +145,12 @@ func (st *streaming) fill(c *call, out *part) error {
 	deadline, size := time.Now().Add(partTime), 0
 	for d, err := range st.read(c.ctx, c.engine, st.page) {
 		var gone *document.GoneError
-		if err != nil && !errors.As(err, &gone) {
+		var paused *document.PausedError
+		switch {
+		case errors.As(err, &paused): // nothing was found for a while
+			st.page.after = paused.After
+			return nil
+		case err != nil && !errors.As(err, &gone):
 			return err
 		}
 		n := len(out.documents) + len(out.truncated)
@@ -185,7 +190,15 @@ func (st *streaming) fill(c *call, out *part) error {
 
 // Scan implements [schema.DocumentServiceServer].
 func (s *service) Scan(r *schema.ScanRequest, stream schema.DocumentService_ScanServer) error {
-	return s.scan(r).run(stream.Context(), func(p *part, tx uint64) error {
+	// Whether the caller may ask comes before what is asked for.
+	if _, err := s.authorise(stream.Context(), schema.DocumentService_Scan_FullMethodName, ""); err != nil {
+		return err
+	}
+	st, err := s.scan(r)
+	if err != nil {
+		return toStatus(err)
+	}
+	return st.run(stream.Context(), func(p *part, tx uint64) error {
 		return stream.Send(&schema.ScanResponse{
 			Documents: p.documents, Transaction: tx, NextPageToken: p.next, State: p.state, StateProof: p.stateProof,
 			TruncatedIds: p.truncated,
@@ -193,18 +206,24 @@ func (s *service) Scan(r *schema.ScanRequest, stream schema.DocumentService_Scan
 	})
 }
 
-func (s *service) scan(r *schema.ScanRequest) *streaming {
+func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
+	f, hash, err := decodeFilter(r.Encoding, r.Filter)
+	if err != nil {
+		return nil, err
+	}
 	return &streaming{
 		service: s, method: schema.DocumentService_Scan_FullMethodName,
 		encoding: r.Encoding, proofOnly: r.ProofOnly, trusted: r.TrustedTx, at: r.At, since: r.SinceTx, token: r.PageToken,
 		limit: r.PageSize, limited: r.PageSize > 0,
-		page: page{stream: "scan", collection: r.Collection, desc: r.Descending},
+		page: page{stream: "scan", collection: r.Collection, desc: r.Descending, filter: hash},
 		read: func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
-			return e.Scan(ctx, p.collection, document.ScanOptions{At: document.Moment{Tx: p.tx}, Desc: p.desc, After: p.after})
+			return e.Scan(ctx, p.collection, document.ScanOptions{
+				At: document.Moment{Tx: p.tx}, Desc: p.desc, After: p.after, Filter: f, Pause: time.Now().Add(partTime),
+			})
 		},
 		position:   func(d *document.Document) value.Value { return d.ID },
 		goesBeyond: true,
-	}
+	}, nil
 }
 
 // History implements [schema.DocumentServiceServer].

@@ -231,7 +231,9 @@ func TestStreamOverUnloadAndLoad(t *testing.T) {
 	c.fill(t, "things", n)
 	before, err := c.GetState(t.Context(), &schema.GetStateRequest{})
 	require.NoError(t, err)
-	found, tx := c.parts(t, s, s.service.scan(&schema.ScanRequest{Collection: "things", TrustedTx: new(uint64)}), func() {
+	st, err := s.service.scan(&schema.ScanRequest{Collection: "things", TrustedTx: new(uint64)})
+	require.NoError(t, err)
+	found, tx := c.parts(t, s, st, func() {
 		c.unload(t, "one")
 		c.load(t, "one")
 		c.insert(t, "things", `{"_id":-1}`, fmt.Sprintf(`{"_id":%d}`, n))
@@ -249,7 +251,8 @@ func TestStreamOverCloseInAPart(t *testing.T) {
 	c.use(t, "one")
 	const n = 600
 	c.fill(t, "things", n)
-	st := s.service.scan(&schema.ScanRequest{Collection: "things"})
+	st, err := s.service.scan(&schema.ScanRequest{Collection: "things"})
+	require.NoError(t, err)
 	read, reopened := st.read, make(chan error, 1)
 	st.read = func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
 		return func(yield func(*document.Document, error) bool) {
@@ -352,4 +355,58 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 	begin := time.Now()
 	require.NoError(t, s.stop())
 	require.Less(t, time.Since(begin), patience)
+}
+
+// A scan with a filter sends what matches, page by page, and a count counts it. A
+// token is one of its filter.
+func TestScanWithAFilter(t *testing.T) {
+	s := startServer(t, nil)
+	c := s.admin(t, "defaultdb")
+	c.createCollection(t, "things")
+	for i := range 30 {
+		c.insert(t, "things", fmt.Sprintf(`{"_id":%d,"n":%d,"tags":["%d"]}`, i, i%3, i%2))
+	}
+	request := func(token string) *schema.ScanRequest {
+		return &schema.ScanRequest{Collection: "things", Filter: []byte(`{"n":{"$gt":0},"tags":"1"}`), PageSize: 3, PageToken: token}
+	}
+	var ids []string
+	for token := ""; ; {
+		stream, err := c.Scan(t.Context(), request(token))
+		require.NoError(t, err)
+		for token = ""; ; {
+			part, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			for _, d := range part.Documents {
+				ids = append(ids, string(d.Id))
+			}
+			token = part.NextPageToken
+		}
+		if token == "" {
+			break
+		}
+		c.insert(t, "things", fmt.Sprintf(`{"n":1,"tags":["1"],"after":%q}`, token)) // not seen: pages look at one moment
+		other := request(token)
+		other.Filter = []byte(`{"n":1}`)
+		stream, err = c.Scan(t.Context(), other)
+		require.NoError(t, err)
+		_, err = stream.Recv()
+		requireStatus(t, err, codes.InvalidArgument, "INVALID_PAGE_TOKEN")
+	}
+	require.Equal(t, []string{"1", "5", "7", "11", "13", "17", "19", "23", "25", "29"}, ids)
+	m, err := c.Count(t.Context(), &schema.CountRequest{Collection: "things", Filter: []byte(`{"n":2,"_id":{"$lt":10}}`)})
+	require.NoError(t, err)
+	require.EqualValues(t, 3, m.Count)
+
+	for _, bad := range []string{`{"$foo":1}`, `{"a":{"$regex":"("}}`} {
+		_, err = c.Count(t.Context(), &schema.CountRequest{Collection: "things", Filter: []byte(bad)})
+		_, details := requireStatus(t, err, codes.InvalidArgument, "INVALID_FILTER")
+		require.Contains(t, fmt.Sprint(details...), "filter")
+		stream, err := c.Scan(t.Context(), &schema.ScanRequest{Collection: "things", Filter: []byte(bad)})
+		require.NoError(t, err)
+		_, err = stream.Recv()
+		requireStatus(t, err, codes.InvalidArgument, "INVALID_FILTER")
+	}
 }

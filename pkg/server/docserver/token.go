@@ -12,7 +12,7 @@ import (
 var errPageToken = errors.New("invalid page token")
 
 // tokenVersion is the first item of a token; any other is refused.
-const tokenVersion = 2
+const tokenVersion = 3
 
 // page is where a stream is: what it reads, as of which transaction, and what
 // it read last. Its token is all that the server needs to go on.
@@ -21,6 +21,7 @@ type page struct {
 	database   string
 	collection string
 	id         value.Value // of the document of a history
+	filter     value.Value // hash of a scan's filter; Null if there is none
 	desc       bool
 	tx         uint64
 	after      value.Value // last id, or last revision; Null at the start
@@ -31,7 +32,7 @@ type page struct {
 func (p page) items() []value.Value {
 	return []value.Value{
 		value.Int(tokenVersion), value.String(p.stream), value.String(p.database), value.String(p.collection),
-		p.id, value.Bool(p.desc), value.Uint(p.tx), p.after,
+		p.id, p.filter, value.Bool(p.desc), value.Uint(p.tx), p.after,
 	}
 }
 
