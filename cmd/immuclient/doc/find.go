@@ -14,18 +14,21 @@ import (
 func findCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "find COLL [FILTER]",
-		Short: "List the documents of a collection that match a filter, in the order of their ids",
-		Long: `List the documents of a collection that match a filter, in the order of their ids.
+		Short: "List the documents of a collection that match a filter",
+		Long: `List the documents of a collection that match a filter, in the order of their ids
+or another one.
 
 FILTER is an object of MongoDB's query language: {"status":"paid"},
 {"amount":{"$gt":10}}, {"$or":[{"tags":"a"},{"lines":{"$elemMatch":{"n":1}}}]}.
 docs/QUERIES.md has the operators, and what differs. Each document is verified, and
 that it matches; that none is missing is the server's word.`,
-		Example: `  immuclient doc find invoices '{"customer.name":"Ada","amount":{"$gte":10}}' --project '{"amount":1}' --limit 5`,
+		Example: `  immuclient doc find invoices '{"customer.name":"Ada","amount":{"$gte":10}}' --sort -amount --project '{"amount":1}' --limit 5`,
 		Args:    cobra.RangeArgs(1, 2),
 	}
 	at, meta := momentFlags(c, false), metaFlag(c)
 	limit := c.Flags().Uint32("limit", 0, "most documents to print; 0 for all")
+	skip := c.Flags().Uint64("skip", 0, "documents to leave out at the start")
+	sort := c.Flags().String("sort", "", `order of the documents: paths, each with - in front for descending (a,-b.c), or {"a":1,"b.c":-1}; the ids' if not given`)
 	project := c.Flags().String("project", "", `what to print of each: an object of paths with 1 to include or 0 to exclude, {"a":1,"b.c":1}`)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		filter, err := filterArg(c, args)
@@ -36,11 +39,17 @@ that it matches; that none is missing is the server's word.`,
 		if err != nil {
 			return err
 		}
+		var order query.Sort
+		if *sort != "" {
+			if order, err = query.ParseSort(*sort); err != nil {
+				return fmt.Errorf("--sort: %w", err)
+			}
+		}
 		moment, err := at.moment()
 		if err != nil {
 			return err
 		}
-		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit, Filter: filter})
+		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit, Skip: *skip, Filter: filter, Sort: order})
 		for document, err := range list.Documents() {
 			if err != nil {
 				return err

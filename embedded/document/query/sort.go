@@ -15,7 +15,7 @@ import (
 // MaxSortFields is the greatest number of fields in a sort order.
 const MaxSortFields = 32
 
-// ErrSort is wrapped by the errors of [ParseSort] and [NewSort].
+// ErrSort is wrapped by the errors about sort orders.
 var ErrSort = errors.New("invalid sort order")
 
 // Sort is an order of documents: by its first field, where that is the same by the second, and so on. Documents that are
@@ -41,7 +41,7 @@ func ParseSort(text string) (Sort, error) {
 	for field := range strings.SplitSeq(text, ",") {
 		field = strings.TrimSpace(field)
 		path, descending := strings.CutPrefix(field, "-")
-		if err := s.add(path, descending); err != nil {
+		if err := s.Add(path, descending); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +69,7 @@ func parseSortObject(text string) (Sort, error) {
 		if err != nil || !ok || n != "1" && n != "-1" {
 			return bad()
 		}
-		if err := s.add(key.(string), n == "-1"); err != nil {
+		if err := s.Add(key.(string), n == "-1"); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +79,8 @@ func parseSortObject(text string) (Sort, error) {
 	return s, nil
 }
 
-func (s *Sort) add(path string, descending bool) error {
+// Add adds a field that counts where those before are the same.
+func (s *Sort) Add(path string, descending bool) error {
 	p, err := fieldpath.Parse(path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSort, err)

@@ -554,7 +554,13 @@ type ScanRequest struct {
 	PageToken string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Leave out documents that do not match this filter, an object of MongoDB's
 	// query language; empty for all.
-	Filter        []byte `protobuf:"bytes,10,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter []byte `protobuf:"bytes,10,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The order of the documents; empty for that of their ids. It cannot be
+	// combined with descending.
+	Sort []*SortField `protobuf:"bytes,11,rep,name=sort,proto3" json:"sort,omitempty"`
+	// Leave out that many documents at the start. A page_token, whose page lies
+	// behind them, leaves out none.
+	Skip          uint64 `protobuf:"varint,12,opt,name=skip,proto3" json:"skip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,6 +665,76 @@ func (x *ScanRequest) GetFilter() []byte {
 	return nil
 }
 
+func (x *ScanRequest) GetSort() []*SortField {
+	if x != nil {
+		return x.Sort
+	}
+	return nil
+}
+
+func (x *ScanRequest) GetSkip() uint64 {
+	if x != nil {
+		return x.Skip
+	}
+	return 0
+}
+
+// SortField is one field of an order: the first counts most. Documents that are
+// the same in all fields stand in the order of their ids.
+type SortField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Dotted path of the values that are compared.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The greatest first.
+	Descending    bool `protobuf:"varint,2,opt,name=descending,proto3" json:"descending,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SortField) Reset() {
+	*x = SortField{}
+	mi := &file_immudoc_v1_read_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SortField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SortField) ProtoMessage() {}
+
+func (x *SortField) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_read_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SortField.ProtoReflect.Descriptor instead.
+func (*SortField) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_read_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SortField) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SortField) GetDescending() bool {
+	if x != nil {
+		return x.Descending
+	}
+	return false
+}
+
 // ScanResponse is a part of the answer; the parts follow each other in order. One
 // may hold no documents: the server looked, and found none that match.
 type ScanResponse struct {
@@ -683,7 +759,7 @@ type ScanResponse struct {
 
 func (x *ScanResponse) Reset() {
 	*x = ScanResponse{}
-	mi := &file_immudoc_v1_read_proto_msgTypes[7]
+	mi := &file_immudoc_v1_read_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +771,7 @@ func (x *ScanResponse) String() string {
 func (*ScanResponse) ProtoMessage() {}
 
 func (x *ScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_read_proto_msgTypes[7]
+	mi := &file_immudoc_v1_read_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +784,7 @@ func (x *ScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanResponse.ProtoReflect.Descriptor instead.
 func (*ScanResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_read_proto_rawDescGZIP(), []int{7}
+	return file_immudoc_v1_read_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ScanResponse) GetDocuments() []*Document {
@@ -815,7 +891,7 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12'\n" +
 	"\x05state\x18\x04 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x05 \x01(\fR\n" +
-	"stateProof\"\xe4\x02\n" +
+	"stateProof\"\xa3\x03\n" +
 	"\vScanRequest\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -834,8 +910,15 @@ const file_immudoc_v1_read_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\t \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\n" +
-	" \x01(\fR\x06filterB\r\n" +
-	"\v_trusted_tx\"\xfb\x01\n" +
+	" \x01(\fR\x06filter\x12)\n" +
+	"\x04sort\x18\v \x03(\v2\x15.immudoc.v1.SortFieldR\x04sort\x12\x12\n" +
+	"\x04skip\x18\f \x01(\x04R\x04skipB\r\n" +
+	"\v_trusted_tx\"?\n" +
+	"\tSortField\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1e\n" +
+	"\n" +
+	"descending\x18\x02 \x01(\bR\n" +
+	"descending\"\xfb\x01\n" +
 	"\fScanResponse\x122\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x14.immudoc.v1.DocumentR\tdocuments\x12 \n" +
 	"\vtransaction\x18\x02 \x01(\x04R\vtransaction\x12&\n" +
@@ -857,7 +940,7 @@ func file_immudoc_v1_read_proto_rawDescGZIP() []byte {
 	return file_immudoc_v1_read_proto_rawDescData
 }
 
-var file_immudoc_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_immudoc_v1_read_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_immudoc_v1_read_proto_goTypes = []any{
 	(*GetRequest)(nil),      // 0: immudoc.v1.GetRequest
 	(*GetResponse)(nil),     // 1: immudoc.v1.GetResponse
@@ -866,32 +949,34 @@ var file_immudoc_v1_read_proto_goTypes = []any{
 	(*HistoryRequest)(nil),  // 4: immudoc.v1.HistoryRequest
 	(*HistoryResponse)(nil), // 5: immudoc.v1.HistoryResponse
 	(*ScanRequest)(nil),     // 6: immudoc.v1.ScanRequest
-	(*ScanResponse)(nil),    // 7: immudoc.v1.ScanResponse
-	(Encoding)(0),           // 8: immudoc.v1.Encoding
-	(*Moment)(nil),          // 9: immudoc.v1.Moment
-	(*Document)(nil),        // 10: immudoc.v1.Document
-	(*State)(nil),           // 11: immudoc.v1.State
+	(*SortField)(nil),       // 7: immudoc.v1.SortField
+	(*ScanResponse)(nil),    // 8: immudoc.v1.ScanResponse
+	(Encoding)(0),           // 9: immudoc.v1.Encoding
+	(*Moment)(nil),          // 10: immudoc.v1.Moment
+	(*Document)(nil),        // 11: immudoc.v1.Document
+	(*State)(nil),           // 12: immudoc.v1.State
 }
 var file_immudoc_v1_read_proto_depIdxs = []int32{
-	8,  // 0: immudoc.v1.GetRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 1: immudoc.v1.GetRequest.at:type_name -> immudoc.v1.Moment
-	10, // 2: immudoc.v1.GetResponse.document:type_name -> immudoc.v1.Document
-	11, // 3: immudoc.v1.GetResponse.state:type_name -> immudoc.v1.State
-	9,  // 4: immudoc.v1.CountRequest.at:type_name -> immudoc.v1.Moment
-	8,  // 5: immudoc.v1.CountRequest.encoding:type_name -> immudoc.v1.Encoding
-	8,  // 6: immudoc.v1.HistoryRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 7: immudoc.v1.HistoryRequest.at:type_name -> immudoc.v1.Moment
-	10, // 8: immudoc.v1.HistoryResponse.documents:type_name -> immudoc.v1.Document
-	11, // 9: immudoc.v1.HistoryResponse.state:type_name -> immudoc.v1.State
-	8,  // 10: immudoc.v1.ScanRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 11: immudoc.v1.ScanRequest.at:type_name -> immudoc.v1.Moment
-	10, // 12: immudoc.v1.ScanResponse.documents:type_name -> immudoc.v1.Document
-	11, // 13: immudoc.v1.ScanResponse.state:type_name -> immudoc.v1.State
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	9,  // 0: immudoc.v1.GetRequest.encoding:type_name -> immudoc.v1.Encoding
+	10, // 1: immudoc.v1.GetRequest.at:type_name -> immudoc.v1.Moment
+	11, // 2: immudoc.v1.GetResponse.document:type_name -> immudoc.v1.Document
+	12, // 3: immudoc.v1.GetResponse.state:type_name -> immudoc.v1.State
+	10, // 4: immudoc.v1.CountRequest.at:type_name -> immudoc.v1.Moment
+	9,  // 5: immudoc.v1.CountRequest.encoding:type_name -> immudoc.v1.Encoding
+	9,  // 6: immudoc.v1.HistoryRequest.encoding:type_name -> immudoc.v1.Encoding
+	10, // 7: immudoc.v1.HistoryRequest.at:type_name -> immudoc.v1.Moment
+	11, // 8: immudoc.v1.HistoryResponse.documents:type_name -> immudoc.v1.Document
+	12, // 9: immudoc.v1.HistoryResponse.state:type_name -> immudoc.v1.State
+	9,  // 10: immudoc.v1.ScanRequest.encoding:type_name -> immudoc.v1.Encoding
+	10, // 11: immudoc.v1.ScanRequest.at:type_name -> immudoc.v1.Moment
+	7,  // 12: immudoc.v1.ScanRequest.sort:type_name -> immudoc.v1.SortField
+	11, // 13: immudoc.v1.ScanResponse.documents:type_name -> immudoc.v1.Document
+	12, // 14: immudoc.v1.ScanResponse.state:type_name -> immudoc.v1.State
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_read_proto_init() }
@@ -909,7 +994,7 @@ func file_immudoc_v1_read_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_immudoc_v1_read_proto_rawDesc), len(file_immudoc_v1_read_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -371,6 +372,27 @@ func TestFilterOfALiar(t *testing.T) {
 	}
 	_, err = scan()
 	l.refusal(t, "filter", before, err)
+	// Nor is another order.
+	for _, order := range []string{"-v", "x,-v"} {
+		by, err := query.ParseSort(order)
+		require.NoError(t, err)
+		found, err := collect(l.Scan(ctx, coll, ListOptions{Sort: by}))
+		require.NoError(t, err)
+		require.True(t, value.Equal(value.Int(2), found[0].ID))
+		first := l.Scan(ctx, coll, ListOptions{Sort: by, Limit: 1})
+		_, err = collect(first)
+		require.NoError(t, err)
+		rest, err := collect(l.Scan(ctx, coll, ListOptions{Sort: by, PageToken: first.NextPageToken()}))
+		require.NoError(t, err)
+		require.Len(t, rest, 1)
+		l.hear = func(req any) {
+			if r, ok := req.(*documentschema.ScanRequest); ok {
+				r.Sort = nil
+			}
+		}
+		_, err = collect(l.Scan(ctx, coll, ListOptions{Sort: by}))
+		l.refusal(t, "order", before, err)
+	}
 	_, err = collect(l.Scan(ctx, coll, ListOptions{Filter: parse(t, `{"$foo":1}`)}))
 	require.ErrorIs(t, err, ErrInvalid)
 	_, _, err = l.CountMatching(ctx, coll, Moment{}, value.Int(1))

@@ -13,6 +13,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -25,6 +26,12 @@ type ListOptions struct {
 	// Filter leaves out documents of a scan that do not match this object of
 	// MongoDB's query language (package filter); Null for none.
 	Filter value.Value
+	// Sort is the order of a scan; empty for that of the ids. It cannot be combined
+	// with Descending.
+	Sort query.Sort
+	// Skip leaves out that many documents at the start of a scan, by the server's
+	// count.
+	Skip uint64
 	// PageToken is where an earlier list ended; everything but the limit must be
 	// as it was then, and the list goes on as of the transaction it looked at.
 	PageToken string
@@ -68,7 +75,10 @@ func (l *List) Tx() uint64 { return l.tx }
 // that they follow each other, over pages too; that none is missing cannot be
 // proved.
 func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *List {
-	query, err := parseFilter(o.Filter)
+	where, err := parseFilter(o.Filter)
+	if err == nil && o.Descending && len(o.Sort) > 0 {
+		err = fmt.Errorf("%w: Descending and Sort", ErrInvalid)
+	}
 	if err != nil {
 		return failedList(err)
 	}
@@ -76,7 +86,7 @@ func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *Li
 		start: func(ctx context.Context, e *exchange, at *documentschema.Moment, token string) (receiver, error) {
 			stream, err := c.service.Scan(ctx, &documentschema.ScanRequest{
 				Collection: collection, Encoding: wireEncoding, At: at, TrustedTx: e.trusted(), ProofOnly: !e.unverified,
-				Descending: o.Descending, PageSize: o.Limit, PageToken: token, Filter: query.encoded,
+				Descending: o.Descending, PageSize: o.Limit, PageToken: token, Filter: where.encoded, Sort: sortFields(o.Sort), Skip: o.Skip,
 			})
 			return receive(stream), err
 		},
@@ -93,10 +103,10 @@ func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *Li
 			if doc.Deleted() {
 				return nil, refusedf(what, proof.CheckOperation, "revision %d is a tombstone", doc.Revision)
 			}
-			if !query.filter.Match(doc.Value) {
+			if !where.filter.Match(doc.Value) {
 				return nil, refusedf(what, "filter", "the proved document does not match the filter")
 			}
-			return doc, p.inScan(what, v, o.Descending)
+			return doc, p.inScan(what, v, doc.Value, &o)
 		},
 		complete: func(*position) bool { return true },
 	})
@@ -169,6 +179,14 @@ type listing struct {
 type parsedFilter struct {
 	filter  filter.Filter
 	encoded []byte
+}
+
+func sortFields(s query.Sort) []*documentschema.SortField {
+	var fields []*documentschema.SortField
+	for _, f := range s {
+		fields = append(fields, &documentschema.SortField{Path: f.Path.String(), Descending: f.Descending})
+	}
+	return fields
 }
 
 func parseFilter(v value.Value) (p parsedFilter, err error) {

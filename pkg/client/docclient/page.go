@@ -1,11 +1,15 @@
 package docclient
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -17,6 +21,7 @@ type position struct {
 	tx           uint64 // that the list looks at
 	collectionID uint32 // of the documents so far, 0 before the first
 	id           value.Value
+	sortKey      []byte // of a scan in another order; nil if it is too long to keep over pages
 
 	// Of a history: the revision listed last, 0 before the first.
 	revision uint64
@@ -25,7 +30,18 @@ type position struct {
 }
 
 // positionVersion is the first item of a token; any other is refused.
-const positionVersion = 1
+const positionVersion = 2
+
+// maxSortKey is the longest sort key that a token holds, in bytes. Behind a longer
+// one the order is not verified from one page to the next.
+const maxSortKey = 1024
+
+func (p *position) sortValue() value.Value {
+	if p.sortKey == nil || len(p.sortKey) > maxSortKey {
+		return value.Null()
+	}
+	return value.Bytes(p.sortKey)
+}
 
 func (p *position) token() string {
 	if p.server == "" {
@@ -37,7 +53,7 @@ func (p *position) token() string {
 	}
 	return base64.RawURLEncoding.EncodeToString(canon.Encode(value.Array([]value.Value{
 		value.Int(positionVersion), value.String(p.server), value.Uint(p.tx), value.Uint(uint64(p.collectionID)), p.id,
-		value.Uint(p.revision), value.Bytes(p.manifest[:]), previous,
+		value.Uint(p.revision), value.Bytes(p.manifest[:]), previous, p.sortValue(),
 	})))
 }
 
@@ -53,7 +69,7 @@ func parsePosition(token string) (*position, error) {
 		return nil, bad
 	}
 	v, err := canon.Decode(b)
-	if err != nil || v.Len() != 8 || !value.Equal(v.Index(0), value.Int(positionVersion)) {
+	if err != nil || v.Len() != 9 || !value.Equal(v.Index(0), value.Int(positionVersion)) {
 		return nil, bad
 	}
 	var number uint64
@@ -70,6 +86,7 @@ func parsePosition(token string) (*position, error) {
 	if previous, has := hashOf(v.Index(7)); has {
 		p.previous = &previous
 	}
+	p.sortKey, _ = v.Index(8).AsBytes()
 	return p, nil
 }
 
@@ -78,13 +95,23 @@ func hashOf(v value.Value) (h proof.Hash, ok bool) {
 	return h, copy(h[:], b) == len(h) && len(b) == len(h)
 }
 
-// inScan holds a verified document to follow the one before, and steps to it.
-func (p *position) inScan(what string, v *proof.Verified, descending bool) error {
+// inScan holds a verified document to follow the one before in the list's order,
+// and steps to it.
+func (p *position) inScan(what string, v *proof.Verified, doc value.Value, o *ListOptions) error {
 	order := value.Compare(p.id, v.ID)
-	if !p.id.IsNull() && (order == 0 || (order > 0) != descending) {
+	if o.Descending {
+		order = -order
+	}
+	var key []byte
+	if len(o.Sort) > 0 {
+		key = query.AppendKey(o.Sort, nil, fieldpath.DecodedNode(doc))
+		order = cmp.Or(bytes.Compare(p.sortKey, key), order)
+	}
+	known := len(o.Sort) == 0 || p.sortKey != nil
+	if !p.id.IsNull() && known && order >= 0 {
 		return refusedf(what, "order", "it follows document %s", jsonOf(p.id))
 	}
-	p.collectionID, p.id = v.CollectionID, v.ID
+	p.collectionID, p.id, p.sortKey = v.CollectionID, v.ID, key
 	return nil
 }
 

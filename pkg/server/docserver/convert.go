@@ -11,6 +11,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -54,6 +55,16 @@ func decodeFilter(encoding schema.Encoding, b []byte) (filter.Filter, value.Valu
 	f, err := filter.Parse(v)
 	hash := sha256.Sum256(canon.Encode(v))
 	return f, value.Bytes(hash[:]), inField("filter", err)
+}
+
+func decodeSort(fields []*schema.SortField) (query.Sort, error) {
+	var s query.Sort
+	for i, f := range fields {
+		if err := s.Add(f.GetPath(), f.GetDescending()); err != nil {
+			return nil, inField(fmt.Sprintf("sort[%d]", i), err)
+		}
+	}
+	return s, nil
 }
 
 // encode writes a value in the encoding of the request.

@@ -17,6 +17,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/immudbhost"
 )
@@ -58,6 +59,7 @@ var table = []struct {
 	{document.ErrInvalidOptions, codes.InvalidArgument, "INVALID_OPTIONS"},
 	{document.ErrFuture, codes.OutOfRange, "FUTURE"},
 	{filter.ErrInvalid, codes.InvalidArgument, "INVALID_FILTER"},
+	{query.ErrSort, codes.InvalidArgument, "INVALID_SORT"},
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
 

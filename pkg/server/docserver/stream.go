@@ -3,7 +3,9 @@ package docserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/immudoc/immudoc/embedded/document"
@@ -30,6 +32,7 @@ type streaming struct {
 	token     string
 	limit     uint32 // documents left to send, if limited
 	limited   bool
+	skip      uint64 // documents left to leave out
 
 	// read yields the documents beyond the page's position, which position makes
 	// of the last document read.
@@ -37,6 +40,8 @@ type streaming struct {
 	position func(*document.Document) value.Value
 	// goesBeyond: what was truncated is named, and the list goes on.
 	goesBeyond bool
+	// close releases what read holds from part to part; may be nil.
+	close func() error
 
 	page    page
 	started bool    // the moment and the anchor are fixed
@@ -55,6 +60,9 @@ type part struct {
 
 // run sends the parts of a stream.
 func (st *streaming) run(ctx context.Context, send func(*part, uint64) error) error {
+	if st.close != nil {
+		defer func() { _ = st.close() }() // of temporary files
+	}
 	for {
 		p, err := st.next(ctx)
 		if err != nil {
@@ -148,7 +156,9 @@ func (st *streaming) fill(c *call, out *part) error {
 		var paused *document.PausedError
 		switch {
 		case errors.As(err, &paused): // nothing was found for a while
-			st.page.after = paused.After
+			if st.page.sort == "" {
+				st.page.after = paused.After
+			}
 			return nil
 		case err != nil && !errors.As(err, &gone):
 			return err
@@ -161,10 +171,17 @@ func (st *streaming) fill(c *call, out *part) error {
 		case n >= partDocs, size >= partBytes, n > 0 && time.Now().After(deadline):
 			return nil
 		}
+		if gone == nil && st.skip > 0 {
+			st.skip--
+			st.page.after = st.position(d)
+			continue
+		}
 		st.limit--
 		if gone != nil {
 			out.truncated = append(out.truncated, encode(st.encoding, gone.ID))
-			st.page.after = gone.ID
+			if st.page.sort == "" {
+				st.page.after = gone.ID
+			}
 			continue
 		}
 		m, err := message(d, st.encoding, st.proofOnly && st.prover != nil)
@@ -211,11 +228,18 @@ func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &streaming{
+	order, err := decodeSort(r.Sort)
+	if err != nil {
+		return nil, err
+	}
+	if len(order) > 0 && r.Descending {
+		return nil, inField("descending", fmt.Errorf("%w: it cannot be combined with sort", document.ErrInvalidOptions))
+	}
+	st := &streaming{
 		service: s, method: schema.DocumentService_Scan_FullMethodName,
 		encoding: r.Encoding, proofOnly: r.ProofOnly, trusted: r.TrustedTx, at: r.At, since: r.SinceTx, token: r.PageToken,
 		limit: r.PageSize, limited: r.PageSize > 0,
-		page: page{stream: "scan", collection: r.Collection, desc: r.Descending, filter: hash},
+		page: page{stream: "scan", collection: r.Collection, desc: r.Descending, filter: hash, sort: order.String()},
 		read: func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
 			return e.Scan(ctx, p.collection, document.ScanOptions{
 				At: document.Moment{Tx: p.tx}, Desc: p.desc, After: p.after, Filter: f, Pause: time.Now().Add(partTime),
@@ -223,7 +247,32 @@ func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
 		},
 		position:   func(d *document.Document) value.Value { return d.ID },
 		goesBeyond: true,
-	}, nil
+	}
+	if r.PageToken == "" {
+		st.skip = r.Skip
+	}
+	if descending, byID := order.ByID(); byID {
+		st.page.desc, st.page.sort = r.Descending || descending, ""
+		return st, nil
+	}
+	var sorted *document.Sorted
+	st.read = func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
+		if sorted == nil { // now the transaction is known
+			limit := 0
+			if st.limited {
+				limit = int(r.PageSize) + int(min(st.skip, math.MaxInt32)) + 1 // the one more tells that there is a next page
+			}
+			sorted = document.NewSorted(p.collection, order, limit, document.ScanOptions{At: document.Moment{Tx: p.tx}, After: p.after, Filter: f})
+		}
+		return sorted.Documents(ctx, e, p.after, document.ScanOptions{Pause: time.Now().Add(partTime)})
+	}
+	st.close = func() error {
+		if sorted == nil {
+			return nil
+		}
+		return sorted.Close()
+	}
+	return st, nil
 }
 
 // History implements [schema.DocumentServiceServer].

@@ -1,11 +1,13 @@
 package docserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
@@ -408,5 +411,53 @@ func TestScanWithAFilter(t *testing.T) {
 		require.NoError(t, err)
 		_, err = stream.Recv()
 		requireStatus(t, err, codes.InvalidArgument, "INVALID_FILTER")
+	}
+}
+
+// A scan in another order than that of the ids, in pages.
+func TestScanInAnOrder(t *testing.T) {
+	s := startServer(t, nil)
+	c := s.admin(t, "defaultdb")
+	c.createCollection(t, "things")
+	for i := range 700 {
+		c.insert(t, "things", fmt.Sprintf(`{"_id":%d,"n":%d}`, i, i%7))
+	}
+	for _, size := range []uint32{0, 1000, 300} {
+		var ids []int
+		for token := ""; ; {
+			stream, err := c.Scan(t.Context(), &schema.ScanRequest{
+				Collection: "things", Sort: []*schema.SortField{{Path: "n", Descending: true}}, PageSize: size, PageToken: token,
+			})
+			require.NoError(t, err)
+			for token = ""; ; {
+				part, err := stream.Recv()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				require.NoError(t, err)
+				for _, d := range part.Documents {
+					id, err := strconv.Atoi(string(d.Id))
+					require.NoError(t, err)
+					ids = append(ids, id)
+				}
+				token = part.NextPageToken
+			}
+			if token == "" {
+				break
+			}
+			c.insert(t, "things", `{"n":9}`)
+		}
+		require.Len(t, ids, 700)
+		require.True(t, slices.IsSortedFunc(ids, func(a, b int) int { return cmp.Or(cmp.Compare(b%7, a%7), cmp.Compare(a, b)) }))
+	}
+	for field, sort := range map[string]*schema.ScanRequest{
+		"sort[1]":    {Collection: "things", Sort: []*schema.SortField{{Path: "a"}, {Path: "a..b"}}},
+		"descending": {Collection: "things", Sort: []*schema.SortField{{Path: "a"}}, Descending: true},
+	} {
+		stream, err := c.Scan(t.Context(), sort)
+		require.NoError(t, err)
+		_, err = stream.Recv()
+		require.Equal(t, codes.InvalidArgument, status.Code(err))
+		require.Contains(t, fmt.Sprint(status.Convert(err).Details()...), field)
 	}
 }

@@ -22,6 +22,7 @@ type page struct {
 	collection string
 	id         value.Value // of the document of a history
 	filter     value.Value // hash of a scan's filter; Null if there is none
+	sort       string      // order of a scan; empty for that of the ids
 	desc       bool
 	tx         uint64
 	after      value.Value // last id, or last revision; Null at the start
@@ -32,7 +33,7 @@ type page struct {
 func (p page) items() []value.Value {
 	return []value.Value{
 		value.Int(tokenVersion), value.String(p.stream), value.String(p.database), value.String(p.collection),
-		p.id, p.filter, value.Bool(p.desc), value.Uint(p.tx), p.after,
+		p.id, p.filter, value.String(p.sort), value.Bool(p.desc), value.Uint(p.tx), p.after,
 	}
 }
 
