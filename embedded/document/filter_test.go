@@ -2,6 +2,7 @@ package document_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -211,5 +212,38 @@ func TestPausedScan(t *testing.T) {
 	}
 	for _, err := range e.Scan(ctx, "c", document.ScanOptions{Filter: f, After: after, Pause: time.Unix(1, 0)}) {
 		require.NoError(t, err)
+	}
+}
+
+// TestCountInSteps: a count that may not take long adds up.
+func TestCountInSteps(t *testing.T) {
+	ctx := context.Background()
+	e := open(t, t.TempDir())
+	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
+	require.NoError(t, err)
+	const n = 2500
+	docs := make([]value.Value, 500)
+	for i := range n {
+		if docs[i%500] = parse(t, fmt.Sprintf(`{"_id":%d}`, i)); i%500 == 499 {
+			_, err := e.InsertMany(ctx, "c", docs)
+			require.NoError(t, err)
+		}
+	}
+	even, err := filter.Parse(parse(t, `{"_id":{"$mod":[2,0]}}`))
+	require.NoError(t, err)
+	for want, f := range map[uint64]filter.Filter{n: {}, n / 2: even} {
+		sum, steps, after := uint64(0), 0, value.Null()
+		for more := true; more; steps++ {
+			count, err := e.CountStep(ctx, "c", document.ScanOptions{Filter: f, After: after, Pause: time.Unix(1, 0)})
+			var paused *document.PausedError
+			if more = errors.As(err, &paused); more {
+				after = paused.After
+			} else {
+				require.NoError(t, err)
+			}
+			sum += count
+		}
+		require.Equal(t, want, sum)
+		require.Greater(t, steps, 2)
 	}
 }

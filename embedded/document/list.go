@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,21 +150,37 @@ func (e *Engine) CountMatching(ctx context.Context, collection string, at Moment
 	if tx, err = e.Resolve(ctx, at); err != nil {
 		return 0, 0, err
 	}
-	if !f.Empty() {
-		for _, err := range e.Scan(ctx, collection, ScanOptions{At: Moment{Tx: tx}, Filter: f}) {
+	count, err = e.CountStep(ctx, collection, ScanOptions{At: Moment{Tx: tx}, Filter: f})
+	return count, tx, err
+}
+
+// CountStep counts what [Engine.Scan] would yield, and ends as it does: with a
+// [PausedError] the count is that of the documents up to there.
+func (e *Engine) CountStep(ctx context.Context, collection string, opts ScanOptions) (count uint64, err error) {
+	if !opts.Filter.Empty() {
+		for _, err := range e.Scan(ctx, collection, opts) {
 			if err != nil {
-				return 0, 0, err
+				return count, err
 			}
 			count++
 		}
-		return count, tx, nil
+		return count, nil
 	}
-	err = e.scan(ctx, collection, ScanOptions{At: Moment{Tx: tx}}, func(*catalog.Collection, view.Version) (bool, error) {
+	var last view.Version
+	err = e.scan(ctx, collection, opts, func(_ *catalog.Collection, version view.Version) (bool, error) {
+		if count > 0 && count%countPatience == 0 && !opts.Pause.IsZero() && time.Now().After(opts.Pause) {
+			_, id, err := keys.ParseDocument(last.Key)
+			return false, cmp.Or(err, error(&PausedError{After: id}))
+		}
+		last = version
 		count++
 		return true, nil
 	})
-	return count, tx, classify(err)
+	return count, classify(err)
 }
+
+// countPatience is how many documents are counted before the clock is looked at.
+const countPatience = 1000
 
 // scan visits the documents that exist at a moment until visit returns false.
 func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, visit func(*catalog.Collection, view.Version) (bool, error)) error {

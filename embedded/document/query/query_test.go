@@ -111,3 +111,25 @@ func TestProjections(t *testing.T) {
 		require.ErrorContains(t, err, says, projection)
 	}
 }
+
+// What is read as a sort order is written as one, and no text makes the reader panic.
+func FuzzSort(f *testing.F) {
+	for _, text := range []string{"a", "-a,b.c", `{"a":1,"b.0":-1}`, `{"a":1`, "a,,b", "{", "-"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := query.ParseSort(text)
+		if err != nil {
+			require.ErrorIs(t, err, query.ErrSort)
+			return
+		}
+		for _, field := range s {
+			if p := field.Path.String(); p[0] == '-' || p[0] == '{' || bytes.ContainsAny([]byte(p), ", \t\n\r\v\f\u0085\u00a0") {
+				return // the short form has no way to say it
+			}
+		}
+		again, err := query.ParseSort(s.String())
+		require.NoError(t, err)
+		require.Equal(t, s, again)
+	})
+}

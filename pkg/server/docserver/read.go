@@ -2,6 +2,8 @@ package docserver
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -57,21 +59,54 @@ func (s *service) Get(ctx context.Context, r *schema.GetRequest) (*schema.GetRes
 	})
 }
 
-// Count implements [schema.DocumentServiceServer].
+// Count implements [schema.DocumentServiceServer]. It holds the database for a
+// moment at a time, as streams do.
 func (s *service) Count(ctx context.Context, r *schema.CountRequest) (*schema.CountResponse, error) {
-	return serve(ctx, s, schema.DocumentService_Count_FullMethodName, r.SinceTx, func(ctx context.Context, c *call) (*schema.CountResponse, error) {
-		at, err := moment(r.At, false)
+	g, err := s.authorise(ctx, schema.DocumentService_Count_FullMethodName, "")
+	if err != nil {
+		return nil, err
+	}
+	at, err := moment(r.At, false)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	f, _, err := decodeFilter(r.Encoding, r.Filter)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	m, since, after := &schema.CountResponse{}, r.SinceTx, value.Null()
+	for {
+		c, err := s.take(ctx, g, since)
 		if err != nil {
 			return nil, err
 		}
-		f, _, err := decodeFilter(r.Encoding, r.Filter)
-		if err != nil {
-			return nil, err
+		n, err := c.count(m, r.Collection, at, document.ScanOptions{Filter: f, After: after, Pause: time.Now().Add(partTime)})
+		interrupted := c.interrupted()
+		c.release()
+		var paused *document.PausedError
+		switch {
+		case err == nil || errors.As(err, &paused):
+			m.Count += n
+		case !interrupted:
+			return nil, toStatus(ofCollection(r.Collection, err))
 		}
-		count, tx, err := c.engine.CountMatching(ctx, r.Collection, at, f)
-		if err != nil {
-			return nil, ofCollection(r.Collection, err)
+		if err == nil {
+			return m, nil
 		}
-		return &schema.CountResponse{Count: count, Transaction: tx}, nil
-	})
+		if paused != nil {
+			after = paused.After
+		}
+		since = m.Transaction
+	}
+}
+
+// count counts one step, as of the transaction that m names, or that is fixed first.
+func (c *call) count(m *schema.CountResponse, collection string, at document.Moment, opts document.ScanOptions) (n uint64, err error) {
+	if m.Transaction == 0 {
+		if m.Transaction, err = c.engine.Resolve(c.ctx, at); err != nil {
+			return 0, err
+		}
+	}
+	opts.At = document.Moment{Tx: m.Transaction}
+	return c.engine.CountStep(c.ctx, collection, opts)
 }
