@@ -14,7 +14,7 @@ func (o AttachOptions) WithClock(now func() time.Time) AttachOptions {
 
 // WithMemory returns a sorted reading that spills early.
 func (s *Sorted) WithMemory(bytes, limit int) *Sorted {
-	s.sorter = sorter.New(bytes, limit, "")
+	s.sorter = sorter.New(bytes, limit+int(s.opts.Skip), "")
 	return s
 }
 

@@ -126,7 +126,7 @@ func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) 
 			if err != nil {
 				return false, err
 			}
-			if matched, err := doc.matches(opts.Filter); err != nil || !matched {
+			if matched, err := doc.matches(ctx, opts.Filter); err != nil || !matched {
 				return err == nil, err
 			}
 			return yield(doc, nil), nil

@@ -96,7 +96,7 @@ func reference(order string) func(a, b value.Value) int {
 // sort puts them.
 func TestSortedAgainstTheReference(t *testing.T) {
 	ctx := context.Background()
-	rnd := irregular{seeded(t)}
+	rnd := irregular{seeded(t), 2}
 	e := openSmall(t, t.TempDir())
 	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
 	require.NoError(t, err)
@@ -131,17 +131,18 @@ func TestSortedAgainstTheReference(t *testing.T) {
 		slices.SortFunc(want, reference(text))
 
 		var got []value.Value
-		var after value.Value
-		pageSize, at := 1+rnd.IntN(30), document.Moment{Tx: tx}
+		pageSize := 1 + rnd.IntN(30)
+		opts := document.SortedOptions{Tx: tx, Filter: f, Limit: pageSize + 1, Skip: uint64(rnd.IntN(3) * rnd.IntN(40))}
+		want = want[min(len(want), int(opts.Skip)):]
 		for more := true; more; {
-			sorted := document.NewSorted("c", order, pageSize+1, document.ScanOptions{At: at, Filter: f, After: after}).
-				WithMemory(1+rnd.IntN(2000), pageSize+1)
+			sorted := document.NewSorted("c", order, opts).WithMemory(1+rnd.IntN(2000), opts.Limit)
 			page := 0
 			for more = true; more && page < pageSize; {
 				more = false
-				for d, err := range sorted.Documents(ctx, e, after, document.ScanOptions{Pause: time.Unix(1, 0)}) {
+				reading, cancel := context.WithCancel(ctx)
+				for d, err := range sorted.Documents(reading, e, time.Unix(1, 0)) {
 					var paused *document.PausedError
-					if errors.As(err, &paused) {
+					if errors.As(err, &paused) || errors.Is(err, context.Canceled) {
 						more = true
 						break
 					}
@@ -151,10 +152,17 @@ func TestSortedAgainstTheReference(t *testing.T) {
 					}
 					v, err := d.Value()
 					require.NoError(t, err)
-					got, after, page = append(got, v), d.ID, page+1
+					got, page = append(got, v), page+1
+					if rnd.IntN(10) == 0 {
+						cancel()
+					}
 				}
+				cancel()
 			}
 			spilled += sorted.Spilled()
+			if opts.Skip = 0; sorted.Position() != nil {
+				opts.Behind = sorted.Position()
+			}
 			require.NoError(t, sorted.Close())
 		}
 		require.Equal(t, len(want), len(got), text)

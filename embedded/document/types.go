@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"time"
 
@@ -115,7 +116,7 @@ func (d *Document) Value() (value.Value, error) {
 
 // matches reports whether the document meets a filter. It decodes no more of it
 // than the filter looks at.
-func (d *Document) matches(f filter.Filter) (bool, error) {
+func (d *Document) matches(ctx context.Context, f filter.Filter) (bool, error) {
 	if f.Empty() {
 		return true, nil
 	}
@@ -123,7 +124,10 @@ func (d *Document) matches(f filter.Filter) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	matched, err := f.MatchEncoded(body, canon.Encode(d.ID))
+	matched, err := f.MatchEncoded(ctx, body, canon.Encode(d.ID))
+	if err != nil && ctx.Err() != nil {
+		return false, ctx.Err()
+	}
 	if err != nil {
 		return false, fmt.Errorf("%w: document %s of %s: %w", ErrCorrupted, d.ID.AppendJSON(nil), d.Collection, err)
 	}

@@ -1,7 +1,7 @@
 package fieldpath
 
 import (
-	"errors"
+	"context"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -10,20 +10,49 @@ import (
 // idField is the property under which a document shows its id, which stored bodies leave out.
 const idField = "_id"
 
+// Reading is the state of looking at stored documents. It ends with its context: from then on arrays seem empty and members
+// missing, and Err tells.
+type Reading struct {
+	ctx   context.Context
+	steps int
+	err   error
+}
+
+// patience is how many steps are made before the context is looked at.
+const patience = 4096
+
+// NewReading starts a reading.
+func NewReading(ctx context.Context) *Reading { return &Reading{ctx: ctx} }
+
+// Err returns why what was seen is not what is stored: what is wrong with the bytes, as far as they were looked at, or why
+// the context ended.
+func (r *Reading) Err() error { return r.err }
+
+// goesOn counts a step.
+func (r *Reading) goesOn() bool {
+	if r.steps++; r.steps%patience == 0 && r.err == nil {
+		r.err = r.ctx.Err()
+	}
+	return r.err == nil
+}
+
 // Encoded is a node of a document as it is stored. Only what is looked at is decoded.
 type Encoded struct {
-	cursor canon.Cursor
-	id     []byte // at the root of a document, its id
-	bad    *error
+	cursor  canon.Cursor
+	id      []byte // at the root of a document, its id
+	reading *Reading
 }
 
-// EncodedNode returns the root of a document: its body in canonical CBOR without _id, and its id in canonical CBOR. What
-// is wrong with the bytes, as far as they are looked at, is found in *bad.
-func EncodedNode(body, id []byte, bad *error) Encoded {
-	return Encoded{cursor: canon.CursorOn(body), id: id, bad: bad}
+// EncodedNode returns the root of a document: its body in canonical CBOR without _id, and its id in canonical CBOR.
+func EncodedNode(body, id []byte, r *Reading) Encoded {
+	return Encoded{cursor: canon.CursorOn(body), id: id, reading: r}
 }
 
-func (e Encoded) fail(err error) { *e.bad = errors.Join(*e.bad, err) }
+func (e Encoded) fail(err error) {
+	if e.reading.err == nil {
+		e.reading.err = err
+	}
+}
 
 func (e Encoded) head() (value.Kind, int) {
 	kind, children, err := e.cursor.Head()
@@ -45,7 +74,7 @@ func (e Encoded) Size() int {
 	return children
 }
 
-func (e Encoded) at(c canon.Cursor) Encoded { return Encoded{cursor: c, bad: e.bad} }
+func (e Encoded) at(c canon.Cursor) Encoded { return Encoded{cursor: c, reading: e.reading} }
 
 // Member implements [Node].
 func (e Encoded) Member(key string) (Encoded, bool) {
@@ -53,7 +82,7 @@ func (e Encoded) Member(key string) (Encoded, bool) {
 		return e.at(canon.CursorOn(e.id)), true
 	}
 	c, ok := e.cursor.Member(key)
-	return e.at(c), ok
+	return e.at(c), ok && e.reading.goesOn()
 }
 
 // Element implements [Node].
@@ -67,7 +96,7 @@ func (e Encoded) Elements(visit func(Encoded) bool) bool {
 	stopped := false
 	err := e.cursor.Elements(func(c canon.Cursor) bool {
 		stopped = visit(e.at(c))
-		return !stopped
+		return !stopped && e.reading.goesOn()
 	})
 	if err != nil {
 		e.fail(err)

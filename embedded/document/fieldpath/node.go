@@ -20,52 +20,60 @@ type Node[N any] interface {
 }
 
 // Places calls visit for each place that a path leads to from n until it returns true, and reports whether it did.
-// present is false for a place without a value; the node is then the one where the way ends.
+// present is false for a place without a value; the node is then the one where the way ends. If n is an array itself, its
+// elements are reached by their indexes only.
 func Places[N Node[N]](n N, p Path, visit func(n N, present bool) bool) bool {
-	return places(n, p.steps, visit)
+	return places(n, p.steps, true, func(n N, present, _ bool) bool { return visit(n, present) })
 }
 
-func places[N Node[N]](n N, steps []Step, visit func(n N, present bool) bool) bool {
-	if len(steps) == 0 {
-		return visit(n, true)
-	}
-	step := &steps[0]
-	switch n.Kind() {
-	case value.KindObject:
-		member, ok := n.Member(step.Key)
-		if !ok {
-			return visit(n, false)
-		}
-		return places(member, steps[1:], visit)
-	case value.KindArray:
-		if step.Index >= 0 {
-			if e, ok := n.Element(step.Index); ok && places(e, steps[1:], visit) {
-				return true
-			}
-		}
-		return n.Elements(func(e N) bool {
-			return e.Kind() == value.KindObject && places(e, steps, visit)
-		})
-	default:
-		return visit(n, false)
-	}
-}
-
-// Values is Places for who looks at one value: where the way ends at an array its elements come first, then the array.
+// Values is Places for who looks at one value: where the way ends at an array its elements come first, then the array. An
+// array that the last step named by its index is looked at as such.
 func Values[N Node[N]](n N, p Path, visit func(n N, present bool) bool) bool {
 	if len(p.steps) == 0 {
 		return visit(n, true)
 	}
-	return places(n, p.steps, func(n N, present bool) bool {
-		if present && n.Kind() == value.KindArray && n.Elements(func(e N) bool { return visit(e, true) }) {
+	return places(n, p.steps, true, func(n N, present, byIndex bool) bool {
+		if present && !byIndex && n.Kind() == value.KindArray && n.Elements(func(e N) bool { return visit(e, true) }) {
 			return true
 		}
 		return visit(n, present)
 	})
 }
 
+// places is Places; byIndex tells that the last step was an index.
+func places[N Node[N]](n N, steps []Step, root bool, visit func(n N, present, byIndex bool) bool) bool {
+	if len(steps) == 0 {
+		return visit(n, true, false)
+	}
+	step := &steps[0]
+	switch n.Kind() {
+	case value.KindObject:
+		member, ok := n.Member(step.Key)
+		if !ok {
+			return visit(n, false, false)
+		}
+		return places(member, steps[1:], false, visit)
+	case value.KindArray:
+		if step.Index >= 0 {
+			e, ok := n.Element(step.Index)
+			switch {
+			case !ok:
+			case len(steps) == 1 && visit(e, true, true):
+				return true
+			case len(steps) > 1 && e.Kind().IsContainer() && places(e, steps[1:], false, visit):
+				return true
+			}
+		}
+		return !root && n.Elements(func(e N) bool {
+			return e.Kind() == value.KindObject && places(e, steps, false, visit)
+		})
+	default:
+		return visit(n, false, false)
+	}
+}
+
 // Lookup returns the value at a path as expressions see it: where the way leads through an array, the array of what it
-// leads to from its elements. Indexes have no meaning. ok is false where it leads nowhere.
+// leads to from those of its elements that are objects. Indexes have no meaning. ok is false where it leads nowhere.
 func Lookup[N Node[N]](n N, p Path) (v value.Value, ok bool) { return lookup(n, p.steps) }
 
 func lookup[N Node[N]](n N, steps []Step) (value.Value, bool) {
@@ -82,8 +90,10 @@ func lookup[N Node[N]](n N, steps []Step) (value.Value, bool) {
 	case value.KindArray:
 		var list []value.Value
 		n.Elements(func(e N) bool {
-			if v, ok := lookup(e, steps); ok {
-				list = append(list, v)
+			if e.Kind() == value.KindObject {
+				if v, ok := lookup(e, steps); ok {
+					list = append(list, v)
+				}
 			}
 			return false
 		})

@@ -31,8 +31,9 @@ const (
 
 // Path is a dotted path. The zero Path leads to the value itself.
 type Path struct {
-	text  string
-	steps []Step
+	text    string
+	steps   []Step
+	indexes int
 }
 
 // Step is one step of a path.
@@ -48,18 +49,17 @@ func Parse(text string) (Path, error) {
 		return Path{}, fmt.Errorf("%w: %d steps, the limit is %d", ErrInvalid, len(keys), MaxSteps)
 	}
 	p := Path{text: text, steps: make([]Step, len(keys))}
-	indexes := 0
 	for i, key := range keys {
 		if key == "" {
 			return Path{}, fmt.Errorf("%w %q: step %d is empty", ErrInvalid, text, i+1)
 		}
 		p.steps[i] = Step{Key: key, Index: index(key)}
 		if p.steps[i].Index >= 0 {
-			indexes++
+			p.indexes++
 		}
 	}
-	if indexes > MaxIndexes {
-		return Path{}, fmt.Errorf("%w %q: %d steps are numbers, the limit is %d", ErrInvalid, text, indexes, MaxIndexes)
+	if p.indexes > MaxIndexes {
+		return Path{}, fmt.Errorf("%w %q: %d steps are numbers, the limit is %d", ErrInvalid, text, p.indexes, MaxIndexes)
 	}
 	return p, nil
 }
@@ -78,6 +78,9 @@ func index(key string) int {
 
 // String returns the dotted form.
 func (p Path) String() string { return p.text }
+
+// Indexes returns how many steps are indexes.
+func (p Path) Indexes() int { return p.indexes }
 
 // Steps returns the steps, which must not be changed.
 func (p Path) Steps() []Step { return p.steps }

@@ -30,8 +30,9 @@
 //
 // # Limits
 //
-// MaxNodes conditions, nested MaxDepth deep, MaxList values in one $in or $all, patterns of MaxPattern bytes. Patterns are
-// RE2 and match in time linear in the text.
+// MaxNodes conditions, nested MaxDepth deep, MaxList values in one $in or $all, patterns of MaxPattern bytes and MaxProgram
+// steps. Patterns are RE2 and match in time linear in the text times their steps. Paths have fieldpath.MaxIndexes steps that
+// are numbers, those of the $elemMatch around them included.
 //
 // # Example
 //

@@ -12,6 +12,7 @@ const (
 	MaxDepth   = 64      // conditions inside one another
 	MaxList    = 100_000 // values of one $in, $nin or $all
 	MaxPattern = 4096    // bytes of a pattern
+	MaxProgram = 8192    // steps of all patterns, repetitions written out
 )
 
 // ErrInvalid is wrapped by every [Error].

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -53,7 +54,7 @@ func FuzzMatchEncoded(f *testing.F) {
 	f.Add([]byte("\xa2\x61a"))
 	f.Fuzz(func(_ *testing.T, body []byte) {
 		for _, parsed := range filters {
-			_, _ = parsed.MatchEncoded(body, []byte{0x01})
+			_, _ = parsed.MatchEncoded(context.Background(), body, []byte{0x01})
 		}
 	})
 }

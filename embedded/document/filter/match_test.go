@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func matches(t testing.TB, f filter.Filter, doc value.Value) bool {
 		doc = doc.With("_id", id)
 		require.Equal(t, got, f.Match(doc), "a filter that does not look at _id")
 	}
-	fast, err := f.MatchEncoded(canon.Encode(doc.Without("_id")), canon.Encode(id))
+	fast, err := f.MatchEncoded(t.Context(), canon.Encode(doc.Without("_id")), canon.Encode(id))
 	require.NoError(t, err)
 	require.Equal(t, got, fast, "the encoded form of %s", doc.AppendJSON(nil))
 	return got
@@ -61,7 +62,9 @@ var cases = []struct{ filter, matched, unmatched string }{
 		`{"a.b":null}`, `{} | {"a":null} | {"a":4} | {"a":{}} | {"a":{"b":null}} | {"a":[{"b":3},{}]} | {"a":[{"b":null}]}`,
 		`{"a":[]} | {"a":[1,null]} | {"a":[[]]} | {"a":{"b":1}} | {"a":[{"b":1}]}`,
 	},
-	{`{"a.0":1}`, `{"a":[1,2]} | {"a":{"0":1}} | {"a":[[1]]} | {"a":[{"0":1}]}`, `{"a":[2,1]} | {"a":1} | {"a":[]}`},
+	{`{"a.0":1}`, `{"a":[1,2]} | {"a":{"0":1}} | {"a":{"0":[1]}} | {"a":[{"0":1}]}`, `{"a":[2,1]} | {"a":1} | {"a":[]} | {"a":[[1]]}`},
+	{`{"a.0":[1]}`, `{"a":[[1]]}`, `{"a":[[[1]]]}`},
+	{`{"a.0.b":null}`, `{"a":[{}]} | {"a":[{"b":null}]} | {"a":5}`, `{"a":[1]} | {"a":[]}`},
 	{`{"a.0.b":1}`, `{"a":[{"b":1}]} | {"a":{"0":{"b":1}}}`, `{"a":[{"b":2},{"b":1}]}`},
 	{`{"a.01":1}`, `{"a":{"01":1}}`, `{"a":[0,1]}`},
 	{`{"a.b.c":1}`, `{"a":[{"b":[{"c":1}]}]} | {"a":{"b":{"c":1}}}`, `{"a":{"b":1}}`},
@@ -120,6 +123,7 @@ var cases = []struct{ filter, matched, unmatched string }{
 	{`{"a":{"$elemMatch":{"$or":[{"x":1},{"y":2}]}}}`, `{"a":[{"y":2}]}`, `{"a":[{"x":2}]}`},
 	{`{"a":{"$elemMatch":{"$elemMatch":{"$gt":5}}}}`, `{"a":[[6]]}`, `{"a":[6]}`},
 	{`{"a":{"$elemMatch":{"0":1}}}`, `{"a":[[1]]} | {"a":[{"0":1}]}`, `{"a":[1]}`},
+	{`{"a":{"$elemMatch":{"b":1}}}`, `{"a":[{"b":1}]}`, `{"a":[[{"b":1}]]}`},
 	{`{"a.b":{"$elemMatch":{"$eq":1}}}`, `{"a":[{"b":[1]}]} | {"a":{"b":[1]}}`, `{"a":{"b":1}}`},
 	{`{"a":{"$size":2}}`, `{"a":[1,[]]}`, `{"a":[]} | {"a":2} | {"a":[[1,2]]} | {}`},
 	{`{"a":{"$size":0}}`, `{"a":[]}`, `{} | {"a":null}`},
@@ -143,7 +147,7 @@ var cases = []struct{ filter, matched, unmatched string }{
 	{`{"$expr":{"$and":[{"$gte":["$a",1]},{"$not":{"$eq":["$b",{"$literal":"$x"}]}}]}}`, `{"a":1} | {"a":2,"b":"x"}`, `{"a":0} | {"a":1,"b":"$x"}`},
 	{`{"$expr":{"$or":["$a",{"$lt":["$b",3]}]}}`, `{"a":true,"b":9} | {"a":0,"b":1} | {"b":1} | {}`, `{"a":false,"b":3} | {"a":null,"b":3}`},
 	{`{"$expr":{"$ne":["$_id",7]}}`, `{"_id":8}`, `{"_id":7}`},
-	{`{"a":{"$elemMatch":{"$expr":{"$lt":["$x","$y"]}}}}`, `{"a":[{"x":1,"y":2}]}`, `{"a":[{"x":2,"y":1}]}`},
+	{`{"$expr":{"$eq":["$a.b",{"$literal":[]}]}}`, `{"a":[]} | {"a":[1,{}]} | {"a":[[{"b":1}]]}`, `{"a":[{"b":1}]} | {}`},
 }
 
 func TestMatch(t *testing.T) {
@@ -170,4 +174,20 @@ func TestMatch(t *testing.T) {
 			require.True(t, matches(t, negated, doc), "the negation of %s does not match %s", c.filter, doc.AppendJSON(nil))
 		}
 	}
+}
+
+// A document and a filter made for each other end with the context of who asks.
+func TestMatchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f, err := filter.Parse(parse(t, `{"a.x.y":2}`))
+	require.NoError(t, err)
+	doc := parse(t, `{"a":[`+strings.Repeat(`{"x":[{"z":1},{"y":1}]},`, 2000)+`0]}`)
+	body := canon.Encode(doc)
+	ctx, cancel := context.WithCancel(t.Context())
+	matched, err := f.MatchEncoded(ctx, body, []byte{1})
+	require.NoError(t, err)
+	require.False(t, matched)
+	cancel()
+	_, err = f.MatchEncoded(ctx, body, []byte{1})
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,6 +149,12 @@ func (p *parser) elemMatch(at place, path fieldpath.Path, operand value.Value) (
 	if operand.Kind() != value.KindObject {
 		return nil, at.failf("$elemMatch needs an object, not %s", article(operand.Kind()))
 	}
+	p.indexes += path.Indexes()
+	p.elements++
+	defer func() {
+		p.indexes -= path.Indexes()
+		p.elements--
+	}()
 	if !hasOperators(operand) || hasLogic(operand) {
 		of, err := p.filter(at, operand)
 		if err != nil {
@@ -194,7 +201,7 @@ func (p *parser) mod(at place, path fieldpath.Path, operand value.Value) (Expr, 
 }
 
 // regex reads $regex with its $options, null where there are none.
-func regex(at place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
+func (p *parser) regex(at place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
 	text, ok := pattern.AsString()
 	if !ok {
 		return nil, at.failf("$regex needs a string, not %s", article(pattern.Kind()))
@@ -215,11 +222,33 @@ func regex(at place, path fieldpath.Path, pattern, options value.Value) (Expr, e
 	if flags != "" {
 		prefix = "(?" + flags + ")"
 	}
-	re, err := regexp.Compile(prefix + text)
+	tree, err := syntax.Parse(prefix+text, syntax.Perl)
+	if err == nil {
+		if p.program += programSize(tree); p.program > MaxProgram {
+			return nil, at.failf("the patterns of the filter are too large: their repetitions make more than %d steps, the limit", MaxProgram)
+		}
+	}
+	var re *regexp.Regexp
+	if err == nil {
+		re, err = regexp.Compile(prefix + text)
+	}
 	if err != nil {
 		return nil, at.failf("the pattern is not RE2: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return Regex{Path: path, Pattern: re}, nil
+}
+
+// programSize is how many steps a pattern has once its repetitions are written out, roughly.
+func programSize(re *syntax.Regexp) int {
+	const most = 1 << 30
+	n := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		n = min(n+programSize(sub), most)
+	}
+	if re.Op == syntax.OpRepeat {
+		n = min(n*max(1, re.Min, re.Max), most)
+	}
+	return n
 }
 
 // short is a value in a message.

@@ -22,6 +22,9 @@ func Parse(v value.Value) (Filter, error) {
 // parser counts what it reads against the limits.
 type parser struct {
 	nodes, depth int
+	indexes      int // steps that are numbers, in the paths of the $elemMatch around
+	elements     int // $elemMatch around
+	program      int // size of the patterns so far
 }
 
 // enter counts a condition that may hold others; leave must follow.
@@ -78,6 +81,9 @@ func (p *parser) member(at place, key string, operand value.Value) ([]Expr, erro
 	if err != nil {
 		return nil, at.failf("%v", err)
 	}
+	if p.indexes+path.Indexes() > fieldpath.MaxIndexes {
+		return nil, at.failf("more than %d steps that are numbers, the limit, with those of the $elemMatch around", fieldpath.MaxIndexes)
+	}
 	if hasOperators(operand) {
 		return p.operators(at, path, operand)
 	}
@@ -102,6 +108,9 @@ func (p *parser) logic(at place, op string, operand value.Value) (Expr, error) {
 	switch op {
 	case "$and", "$or", "$nor":
 	case "$expr":
+		if p.elements > 0 {
+			return nil, at.failf("$expr is about the whole document and cannot stand inside $elemMatch")
+		}
 		return p.expression(at, operand)
 	default:
 		if _, known := operators[op]; known {
@@ -193,7 +202,7 @@ func (p *parser) operators(at place, path fieldpath.Path, operand value.Value) (
 			}
 		case op == "$regex":
 			options, _ := operand.Get("$options")
-			e, err = regex(here, path, v, options)
+			e, err = p.regex(here, path, v, options)
 		default:
 			e, err = parse(p, here, path, v)
 		}

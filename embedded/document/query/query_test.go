@@ -3,6 +3,7 @@ package query_test
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,9 +48,9 @@ func TestSortOrders(t *testing.T) {
 			for text := range bytes.SplitSeq([]byte(same), []byte(" | ")) {
 				doc := parse(t, string(text))
 				key := query.AppendKey(s, nil, fieldpath.DecodedNode(doc))
-				var bad error
-				require.Equal(t, key, query.AppendKey(s, nil, fieldpath.EncodedNode(canon.Encode(doc), []byte{1}, &bad)), "%s", text)
-				require.NoError(t, bad)
+				reading := fieldpath.NewReading(t.Context())
+				require.Equal(t, key, query.AppendKey(s, nil, fieldpath.EncodedNode(canon.Encode(doc), []byte{1}, reading)), "%s", text)
+				require.NoError(t, reading.Err())
 				if of == nil {
 					of = key
 				}
@@ -66,10 +67,19 @@ func TestSortOrders(t *testing.T) {
 		require.ErrorIs(t, err, query.ErrSort, text)
 		require.ErrorContains(t, err, says, text)
 	}
+	// Long keys are cut.
+	s, err := query.ParseSort("a,-b")
+	require.NoError(t, err)
+	long := func(tail string) []byte {
+		return query.AppendKey(s, nil, fieldpath.DecodedNode(value.Null().With("a", value.String(strings.Repeat("x", query.MaxKey-1)+tail))))
+	}
+	require.Len(t, long("y"), query.MaxKey)
+	require.True(t, bytes.Equal(long("y"), long("z")))
+
 	descending, ok := query.Sort{}.ByID()
 	require.True(t, ok)
 	require.False(t, descending)
-	s, err := query.ParseSort("-_id,a")
+	s, err = query.ParseSort("-_id,a")
 	require.NoError(t, err)
 	descending, ok = s.ByID()
 	require.True(t, ok)

@@ -15,11 +15,15 @@ import (
 // MaxSortFields is the greatest number of fields in a sort order.
 const MaxSortFields = 32
 
+// MaxKey is how many bytes of a sort key count. Documents that differ only behind them, in a long text for example, are the
+// same to the order.
+const MaxKey = 1024
+
 // ErrSort is wrapped by the errors about sort orders.
 var ErrSort = errors.New("invalid sort order")
 
 // Sort is an order of documents: by its first field, where that is the same by the second, and so on. Documents that are
-// the same in all fields stand in the order of their ids, ascending.
+// the same in all fields stand in the order of their ids, ascending. The first MaxKey bytes of the sort key count.
 //
 // Values stand in the total order of [value.Compare], a missing one as null. Where a path leads to several values, in an
 // array for example, the least counts, in descending order the greatest; an empty array stands before null.
@@ -117,16 +121,22 @@ func (s Sort) ByID() (descending, ok bool) {
 	return s[0].Descending, s[0].Path.String() == "_id"
 }
 
-// AppendKey appends the sort key of a document: the keys of two documents compare bytewise as the documents stand in the
-// order. No key is the beginning of another one of the same order.
+// AppendKey appends the sort key of a document, cut at MaxKey bytes: the keys of two documents compare bytewise as the
+// documents stand in the order. No key that is not cut is the beginning of another one of the same order.
 func AppendKey[N fieldpath.Node[N]](s Sort, dst []byte, doc N) []byte {
+	base := len(dst)
 	for _, f := range s {
 		start := len(dst)
-		dst = appendFieldKey(f, dst, doc)
+		if dst = appendFieldKey(f, dst, doc); len(dst) > base+MaxKey {
+			dst = dst[:base+MaxKey]
+		}
 		if f.Descending {
 			for i := start; i < len(dst); i++ {
 				dst[i] = ^dst[i]
 			}
+		}
+		if len(dst) == base+MaxKey {
+			break
 		}
 	}
 	return dst

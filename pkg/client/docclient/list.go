@@ -295,7 +295,9 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			if !e.unverified && doc.Tx > l.tx {
 				return refusedf(what, proof.CheckTxInclusion, "a document of transaction %d in a list as of transaction %d", doc.Tx, l.tx)
 			}
-			count++
+			if count++; o.Limit != 0 && count > o.Limit && !e.unverified {
+				return refusedf(what, proof.CheckHistory, "more than the %d entries that were asked for", o.Limit)
+			}
 			if !yield(doc, nil) {
 				return nil
 			}
@@ -323,11 +325,11 @@ func (l *List) leftOut(what string, p part) error {
 // full if it says that there is more, else where the list can be complete.
 func (l *List) end(what string, o ListOptions, e *exchange, pos *position, count uint32, kind listing) error {
 	l.next = pos.token()
-	count += uint32(len(l.truncated))
+	if _, byID := o.Sort.ByID(); byID { // in another order they have no place, and take none of the page
+		count += uint32(len(l.truncated))
+	}
 	switch {
 	case e.unverified:
-	case o.Limit != 0 && count > o.Limit:
-		return refusedf(what, proof.CheckHistory, "%d entries where %d were asked for", count, o.Limit)
 	case pos.server != "" && (o.Limit == 0 || count < o.Limit):
 		return refusedf(what, proof.CheckHistory, "the server ends the list after %d entries though it has more", count)
 	case pos.server == "" && !kind.complete(pos):

@@ -21,7 +21,7 @@ type position struct {
 	tx           uint64 // that the list looks at
 	collectionID uint32 // of the documents so far, 0 before the first
 	id           value.Value
-	sortKey      []byte // of a scan in another order; nil if it is too long to keep over pages
+	sortKey      []byte // of a scan in another order
 
 	// Of a history: the revision listed last, 0 before the first.
 	revision uint64
@@ -32,12 +32,8 @@ type position struct {
 // positionVersion is the first item of a token; any other is refused.
 const positionVersion = 2
 
-// maxSortKey is the longest sort key that a token holds, in bytes. Behind a longer
-// one the order is not verified from one page to the next.
-const maxSortKey = 1024
-
 func (p *position) sortValue() value.Value {
-	if p.sortKey == nil || len(p.sortKey) > maxSortKey {
+	if p.sortKey == nil {
 		return value.Null()
 	}
 	return value.Bytes(p.sortKey)
@@ -107,8 +103,7 @@ func (p *position) inScan(what string, v *proof.Verified, doc value.Value, o *Li
 		key = query.AppendKey(o.Sort, nil, fieldpath.DecodedNode(doc))
 		order = cmp.Or(bytes.Compare(p.sortKey, key), order)
 	}
-	known := len(o.Sort) == 0 || p.sortKey != nil
-	if !p.id.IsNull() && known && order >= 0 {
+	if !p.id.IsNull() && order >= 0 {
 		return refusedf(what, "order", "it follows document %s", jsonOf(p.id))
 	}
 	p.collectionID, p.id, p.sortKey = v.CollectionID, v.ID, key

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -40,6 +41,9 @@ type streaming struct {
 	position func(*document.Document) value.Value
 	// goesBeyond: what was truncated is named, and the list goes on.
 	goesBeyond bool
+	// sorted reads in another order than that of the ids; made when the
+	// transaction is known.
+	sorted *document.Sorted
 	// close releases what read holds from part to part; may be nil.
 	close func() error
 
@@ -150,13 +154,13 @@ func (st *streaming) start(c *call) error {
 // fill reads documents into a part until it is full, the page is, or there are
 // no more.
 func (st *streaming) fill(c *call, out *part) error {
-	deadline, size := time.Now().Add(partTime), 0
+	deadline, size, skipped := time.Now().Add(partTime), 0, false
 	for d, err := range st.read(c.ctx, c.engine, st.page) {
 		var gone *document.GoneError
 		var paused *document.PausedError
 		switch {
 		case errors.As(err, &paused): // nothing was found for a while
-			if st.page.sort == "" {
+			if st.sorted == nil {
 				st.page.after = paused.After
 			}
 			return nil
@@ -165,23 +169,27 @@ func (st *streaming) fill(c *call, out *part) error {
 		}
 		n := len(out.documents) + len(out.truncated)
 		switch {
-		case st.limited && st.limit == 0: // one more than the page holds: there is a next page
+		case st.limited && st.limit == 0 && (gone == nil || st.sorted == nil): // one more than the page holds: there is a next page
+			if st.sorted != nil {
+				st.page.position = value.Bytes(st.sorted.Position())
+			}
 			out.last, out.next = true, st.page.token()
 			return nil
-		case n >= partDocs, size >= partBytes, n > 0 && time.Now().After(deadline):
+		case n >= partDocs, size >= partBytes, (n > 0 || skipped) && time.Now().After(deadline):
 			return nil
-		}
-		if gone == nil && st.skip > 0 {
+		case gone != nil && st.sorted != nil: // it has no place in the order, and takes none of the page
+			out.truncated = append(out.truncated, encode(st.encoding, gone.ID))
+			continue
+		case st.skip > 0:
 			st.skip--
-			st.page.after = st.position(d)
+			skipped = true
+			st.page.after = idOf(d, gone)
 			continue
 		}
 		st.limit--
 		if gone != nil {
 			out.truncated = append(out.truncated, encode(st.encoding, gone.ID))
-			if st.page.sort == "" {
-				st.page.after = gone.ID
-			}
+			st.page.after = gone.ID
 			continue
 		}
 		m, err := message(d, st.encoding, st.proofOnly && st.prover != nil)
@@ -255,24 +263,46 @@ func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
 		st.page.desc, st.page.sort = r.Descending || descending, ""
 		return st, nil
 	}
-	var sorted *document.Sorted
+	select {
+	case s.sorting <- struct{}{}:
+	default:
+		return nil, refuse(codes.ResourceExhausted, "TOO_MANY_SORTS", "%d sorted listings are under way, the limit; try again later, or list without an order", cap(s.sorting))
+	}
+	opts := document.SortedOptions{Filter: f, Skip: st.skip}
+	if st.limited {
+		opts.Limit = int(r.PageSize) + 1 // the one more tells that there is a next page
+	}
+	st.skip = 0
 	st.read = func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
-		if sorted == nil { // now the transaction is known
-			limit := 0
-			if st.limited {
-				limit = int(r.PageSize) + int(min(st.skip, math.MaxInt32)) + 1 // the one more tells that there is a next page
+		if st.sorted == nil {
+			opts.Tx = p.tx
+			if behind, ok := p.position.AsBytes(); ok {
+				opts.Behind = behind
 			}
-			sorted = document.NewSorted(p.collection, order, limit, document.ScanOptions{At: document.Moment{Tx: p.tx}, After: p.after, Filter: f})
+			st.sorted = document.NewSorted(p.collection, order, opts)
 		}
-		return sorted.Documents(ctx, e, p.after, document.ScanOptions{Pause: time.Now().Add(partTime)})
+		return st.sorted.Documents(ctx, e, time.Now().Add(partTime))
 	}
 	st.close = func() error {
-		if sorted == nil {
+		<-s.sorting
+		if st.sorted == nil {
 			return nil
 		}
-		return sorted.Close()
+		return st.sorted.Close()
 	}
 	return st, nil
+}
+
+// maxSorting is how many sorted listings may be under way in a server: each holds
+// up to document.SortMemory, for as long as its client takes.
+const maxSorting = 16
+
+// idOf is the id of what a list is at.
+func idOf(d *document.Document, gone *document.GoneError) value.Value {
+	if gone != nil {
+		return gone.ID
+	}
+	return d.ID
 }
 
 // History implements [schema.DocumentServiceServer].

@@ -461,3 +461,35 @@ func TestScanInAnOrder(t *testing.T) {
 		require.Contains(t, fmt.Sprint(status.Convert(err).Details()...), field)
 	}
 }
+
+// Sorted listings are bounded in number, and one that ends makes room for another.
+func TestSortedListingsAreBounded(t *testing.T) {
+	s := startServer(t, nil)
+	c := s.admin(t, "defaultdb")
+	c.createCollection(t, "things")
+	c.insert(t, "things", `{"_id":1,"n":2}`, `{"_id":2,"n":1}`, `{"_id":3,"n":0}`)
+	request := &schema.ScanRequest{Collection: "things", Sort: []*schema.SortField{{Path: "n"}}, Skip: 1, PageSize: 1}
+	var waiting []*streaming
+	for range maxSorting {
+		st, err := s.service.scan(request)
+		require.NoError(t, err)
+		waiting = append(waiting, st)
+	}
+	stream, err := c.Scan(t.Context(), request)
+	require.NoError(t, err)
+	_, err = stream.Recv()
+	requireStatus(t, err, codes.ResourceExhausted, "TOO_MANY_SORTS")
+	for _, st := range waiting {
+		require.NoError(t, st.close())
+	}
+	stream, err = c.Scan(t.Context(), request)
+	require.NoError(t, err)
+	part, err := stream.Recv()
+	require.NoError(t, err)
+	require.Len(t, part.Documents, 1)
+	require.Equal(t, "2", string(part.Documents[0].Id))
+	require.NotEmpty(t, part.NextPageToken)
+	_, err = stream.Recv()
+	require.ErrorIs(t, err, io.EOF)
+	require.Empty(t, s.service.sorting)
+}

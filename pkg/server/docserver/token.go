@@ -26,6 +26,7 @@ type page struct {
 	desc       bool
 	tx         uint64
 	after      value.Value // last id, or last revision; Null at the start
+	position   value.Value // of the last document in another order than that of the ids, as bytes
 }
 
 // items are the token's content: what must be as in the request that goes on,
@@ -33,12 +34,12 @@ type page struct {
 func (p page) items() []value.Value {
 	return []value.Value{
 		value.Int(tokenVersion), value.String(p.stream), value.String(p.database), value.String(p.collection),
-		p.id, p.filter, value.String(p.sort), value.Bool(p.desc), value.Uint(p.tx), p.after,
+		p.id, p.filter, value.String(p.sort), value.Bool(p.desc), value.Uint(p.tx), p.after, p.position,
 	}
 }
 
 // taken is how many of the items are taken from the token.
-const taken = 2
+const taken = 3
 
 func (p page) token() string {
 	return base64.RawURLEncoding.EncodeToString(canon.Encode(value.Array(p.items())))
@@ -67,6 +68,6 @@ func (p page) resume(token string) (page, error) {
 	if !ok || tx == 0 {
 		return bad("it names no transaction")
 	}
-	p.tx, p.after = tx, v.Index(len(want)-1)
+	p.tx, p.after, p.position = tx, v.Index(len(want)-2), v.Index(len(want)-1)
 	return p, nil
 }
