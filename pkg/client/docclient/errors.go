@@ -113,6 +113,9 @@ func (e *CallError) Error() string {
 	if status.Code(e.Err) == codes.ResourceExhausted && strings.Contains(message, "larger than max") {
 		message += "; a document has at most 16 MiB, and a request no more than the receiver's --max-recv-msg-size: send fewer documents at a time"
 	}
+	if status.Code(e.Err) == codes.Unimplemented {
+		message += "; the server is an immudb without documents, they take the immudb of immudoc"
+	}
 	message = strings.ReplaceAll(message, "\n", " ") // it cannot begin a line of its own
 	if Reason(e.Err) != "" {
 		return "docclient: " + message
