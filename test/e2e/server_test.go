@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -171,10 +172,12 @@ func (s *server) stop() {
 	}
 }
 
-// kill ends the process with SIGKILL.
+// kill ends the process with SIGKILL, unless it ends by itself before.
 func (s *server) kill() {
 	s.t.Helper()
-	require.NoError(s.t, s.cmd.Process.Kill())
+	if err := s.cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+		require.NoError(s.t, err)
+	}
 	<-s.exited
 }
 
