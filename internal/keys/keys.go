@@ -9,7 +9,11 @@
 //
 //	10 01 00                     format version of the keys under the prefix
 //	10 01 01 be32(collection)    collection definition
+//	10 01 02 be32(collection) be32(index)  index definition
+//	10 01 03 be32(collection) be32(index)  how far the building of an index came
 //	10 02 be32(collection) id    document: the current record, its history
+//	10 03 be32(collection) be32(index) values id  index entry
+//	10 03 be32(collection) be32(index) mark id    mark of a document in an index
 //	10 0E be16(i)                evidence entry i of a transaction (not indexed)
 //
 // A document id is the last field of its key, so it needs no terminator:
@@ -19,6 +23,10 @@
 //	20 bytes     string, UTF-8
 //	50 bytes     byte string
 //	58 16 bytes  UUID
+//
+// The values of an index entry are one ordered form a field ([AppendOrdered], cut
+// by [AppendField]), or 08 for a field that has none. A mark is 00 or 01, which
+// begins no values.
 //
 // Keys of one collection therefore sort as [value.Compare] sorts their ids:
 // numbers, strings, bytes, UUIDs.
@@ -47,6 +55,7 @@ const Prefix byte = 0x10
 const (
 	kindCatalog  byte = 0x01
 	kindDocument byte = 0x02
+	kindIndex    byte = 0x03
 	kindEvidence byte = 0x0E
 )
 
@@ -54,6 +63,8 @@ const (
 const (
 	catalogFormat     byte = 0x00
 	catalogCollection byte = 0x01
+	catalogIndex      byte = 0x02
+	catalogProgress   byte = 0x03
 )
 
 // Tags of document ids.
@@ -223,6 +234,7 @@ const (
 	KindForeign  Kind = iota // not under the prefix
 	KindCatalog              // format version, definitions
 	KindDocument             // records
+	KindIndex                // entries and marks of indexes
 	KindEvidence             // evidence entries
 	KindUnknown              // under the prefix, but of no known layout
 )
@@ -240,6 +252,8 @@ func KindOf(key []byte) Kind {
 		return KindCatalog
 	case kindDocument:
 		return KindDocument
+	case kindIndex:
+		return KindIndex
 	case kindEvidence:
 		return KindEvidence
 	default:

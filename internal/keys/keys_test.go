@@ -36,6 +36,11 @@ func TestLayouts(t *testing.T) {
 	require.Equal(t, mustHex(t, "10 01 00"), Format())
 	require.Equal(t, mustHex(t, "10 01 01 01020304"), Collection(0x01020304))
 	require.Equal(t, mustHex(t, "10 01 01"), Collections())
+	require.Equal(t, mustHex(t, "10 01 02 00000007 00000002"), IndexDefinition(7, 2))
+	require.Equal(t, mustHex(t, "10 01 03 00000007 00000002"), IndexProgress(7, 2))
+	require.Equal(t, mustHex(t, "10 03 00000007 00000002"), IndexEntries(7, 2))
+	require.Equal(t, mustHex(t, "10 03 00000007 00000002 00"), IndexMarks(7, 2, MarkInexact))
+	require.Equal(t, mustHex(t, "10 03 00000007 00000002 01 20 61"), IndexMark(7, 2, MarkStale, key(t, 7, value.String("a"))))
 	require.Equal(t, mustHex(t, "10 02 00000007"), Documents(7))
 	require.Equal(t, mustHex(t, "10 0E 0102"), proof.EvidenceKey(0x0102))
 	uuid := [16]byte{0: 0x01, 15: 0xFF}
@@ -69,7 +74,7 @@ func TestLayouts(t *testing.T) {
 // TestKindsDoNotMeet: keys of one kind are never keys of another, or prefixes of
 // one, so that a scan of one never sees the other.
 func TestKindsDoNotMeet(t *testing.T) {
-	prefixes := [][]byte{Format(), Collections(), {Prefix, kindDocument}, proof.EvidenceKey(0)[:2]}
+	prefixes := [][]byte{Format(), Collections(), IndexDefinitions(), IndexProgress(0, 0)[:3], {Prefix, kindDocument}, {Prefix, kindIndex}, proof.EvidenceKey(0)[:2]}
 	for i, a := range prefixes {
 		require.Equal(t, Prefix, a[0])
 		for j, b := range prefixes {

@@ -134,3 +134,137 @@ func appendNumber(dst []byte, v value.Value) []byte {
 	}
 	return dst
 }
+
+// orderedLen returns the length of the ordered form at the start of b, all bits of which are flipped if flipped is set; ok
+// is false if no form ends in b.
+func orderedLen(b []byte, flipped bool) (n int, ok bool) {
+	r := orderedReader{rest: b}
+	if flipped {
+		r.mask = 0xFF
+	}
+	ok = r.skip()
+	return len(b) - len(r.rest), ok
+}
+
+// orderedReader steps over ordered forms.
+type orderedReader struct {
+	rest []byte
+	mask byte
+}
+
+func (r *orderedReader) byte() (byte, bool) {
+	if len(r.rest) == 0 {
+		return 0, false
+	}
+	b := r.rest[0] ^ r.mask
+	r.rest = r.rest[1:]
+	return b, true
+}
+
+func (r *orderedReader) take(n int) bool {
+	if n > len(r.rest) {
+		return false
+	}
+	r.rest = r.rest[n:]
+	return true
+}
+
+func (r *orderedReader) skip() bool {
+	tag, ok := r.byte()
+	if !ok {
+		return false
+	}
+	switch tag {
+	case OrderedNothing, orderedNull, orderedFalse, orderedTrue:
+		return true
+	case orderedNumber:
+		return r.skipNumber()
+	case orderedString, orderedBytes:
+		return r.skipText()
+	case orderedUUID:
+		return r.take(16)
+	case orderedTimestamp:
+		return r.take(8 + 4)
+	case orderedArray, orderedObject:
+		for {
+			mark, ok := r.byte()
+			if !ok || mark != orderedNext {
+				return ok && mark == orderedEnd
+			}
+			if tag == orderedObject && !r.skipText() || !r.skip() {
+				return false
+			}
+		}
+	default:
+		return false
+	}
+}
+
+func (r *orderedReader) skipText() bool {
+	for {
+		b, ok := r.byte()
+		if !ok {
+			return false
+		}
+		if b != 0 {
+			continue
+		}
+		if b, ok = r.byte(); !ok || b == 0 {
+			return ok
+		}
+	}
+}
+
+func (r *orderedReader) skipNumber() bool {
+	if !r.take(8) {
+		return false
+	}
+	how, ok := r.byte()
+	if !ok || how == orderedExact {
+		return ok
+	}
+	sign, ok := r.byte()
+	if !ok || !r.take(8) {
+		return false
+	}
+	end := orderedEnd
+	if sign == 1 { // negative
+		end = ^end
+	}
+	for {
+		b, ok := r.byte()
+		if !ok || b == end {
+			return ok
+		}
+	}
+}
+
+// OrderedTags returns the range of tags with which the ordered forms of a kind's values start, all numbers being one kind.
+func OrderedTags(k value.Kind) (first, last byte) {
+	switch k {
+	case value.KindInt, value.KindUint, value.KindFloat, value.KindDecimal:
+		return orderedNumber, orderedNumber
+	case value.KindString:
+		return orderedString, orderedString
+	case value.KindObject:
+		return orderedObject, orderedObject
+	case value.KindArray:
+		return orderedArray, orderedArray
+	case value.KindBytes:
+		return orderedBytes, orderedBytes
+	case value.KindUUID:
+		return orderedUUID, orderedUUID
+	case value.KindBool:
+		return orderedFalse, orderedTrue
+	case value.KindTimestamp:
+		return orderedTimestamp, orderedTimestamp
+	default:
+		return orderedNull, orderedNull
+	}
+}
+
+// AppendOrderedText appends what the forms of all strings that start with a text start with.
+func AppendOrderedText(dst []byte, start string) []byte {
+	dst = appendText(append(dst, orderedString), start)
+	return dst[:len(dst)-2]
+}
