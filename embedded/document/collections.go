@@ -51,7 +51,7 @@ func (e *Engine) changeCatalog(ctx context.Context, op *sequencer.Op) (Collectio
 	return c, nil
 }
 
-// RewriteCatalog writes the definition of every collection once more. immudb's
+// RewriteCatalog writes every definition once more. immudb's
 // truncation calls for it: it drops the values of old transactions, and what is
 // needed from them must be in newer ones.
 func (e *Engine) RewriteCatalog(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (e *Engine) RewriteCatalog(ctx context.Context) error {
 		return err
 	}
 	// Half of what a transaction holds leaves room for the format version.
-	for ids := range slices.Chunk(cat.IDs(), max(1, e.st.MaxTxEntries()/2)) {
+	for ids := range slices.Chunk(cat.Definitions(), max(1, e.st.MaxTxEntries()/2)) {
 		if _, err := e.do(ctx, []*sequencer.Op{{Rewrite: ids}}); err != nil {
 			return err
 		}

@@ -44,6 +44,8 @@ type Engine struct {
 	ledger  *ledger.Ledger
 	replica atomic.Bool
 
+	builder    *builder
+	building   sync.WaitGroup
 	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
 
 	ready   chan struct{} // closed when the engine is open, or failed to
@@ -112,6 +114,7 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 		}),
 		ledger: ledger.New(st),
 
+		builder:    newBuilder(),
 		largeTrees: make(chan struct{}, maxLargeTrees),
 
 		ready:   make(chan struct{}),
@@ -157,6 +160,8 @@ func (e *Engine) start(replica bool) bool {
 		return false
 	}
 	e.seq = sequencer.New(e.st, e.source, replica || e.held.Load() != nil)
+	e.building.Go(e.build)
+	e.builder.wake()
 	return true
 }
 
@@ -196,6 +201,7 @@ func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		e.cancel()
 		e.opening.Wait()
+		e.building.Wait()
 		if e.seq != nil {
 			e.seq.Close(closeGrace)
 		}

@@ -39,6 +39,19 @@ var (
 	// ErrAppendOnly: the collection only takes inserts.
 	ErrAppendOnly = sequencer.ErrAppendOnly
 
+	// ErrIndexNotFound: the collection has no such index.
+	ErrIndexNotFound = sequencer.ErrIndexNotFound
+	// ErrIndexExists: the collection has an index of that name.
+	ErrIndexExists = sequencer.ErrIndexExists
+	// ErrInvalidIndex: an index cannot be defined so.
+	ErrInvalidIndex = catalog.ErrInvalidIndex
+	// ErrIndexFailed: the documents of a collection contradict an index; an
+	// [IndexError] says how.
+	ErrIndexFailed = errors.New("index failed")
+	// ErrUnique: another document has a value of a unique index; a [UniqueError]
+	// says which.
+	ErrUnique = sequencer.ErrUnique
+
 	// ErrNotFound: there is no such document at that moment.
 	ErrNotFound = sequencer.ErrNotFound
 	// ErrRevisionNotFound: the document has no such revision.
@@ -81,6 +94,9 @@ type OpError = sequencer.OpError
 
 // RevisionError is an [ErrRevisionConflict] with the revisions.
 type RevisionError = sequencer.RevisionError
+
+// UniqueError is an [ErrUnique] with the index and the documents.
+type UniqueError = sequencer.UniqueError
 
 // GoneError is an [ErrValueGone] about a document that a list is at. The list goes
 // on behind it.

@@ -122,7 +122,7 @@ func TestNewerFormat(t *testing.T) {
 	edit(t, dir, enginetest.Entry{Key: keys.Format(), Value: []byte{catalog.Format + 1}})
 	_, err = document.Open(dir, document.DefaultOptions())
 	require.ErrorIs(t, err, document.ErrNewerFormat)
-	require.ErrorContains(t, err, "2, this version reads up to 1; use a newer immudoc")
+	require.ErrorContains(t, err, "3, this version reads up to 2; use a newer immudoc")
 	// The folder is not left locked.
 	_, err = document.Open(dir, document.DefaultOptions())
 	require.NotErrorIs(t, err, document.ErrLocked)

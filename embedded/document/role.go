@@ -55,6 +55,7 @@ func (e *Engine) SetReplica(replica bool) error {
 	e.source.SetReplica(false)
 	e.seq.SetReplica(false, 0)
 	e.replica.Store(false)
+	e.builder.wake()
 	return err
 }
 

@@ -158,7 +158,7 @@ func prepare(op *Op, cat *catalog.Catalog, author string) (*sequencer.Op, error)
 		return nil, err
 	}
 	if s.Body != nil {
-		if err := s.Prepare(coll); err != nil {
+		if err := s.Prepare(coll, cat.Indexes(coll.ID)); err != nil {
 			return nil, err
 		}
 	}

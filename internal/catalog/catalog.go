@@ -1,12 +1,14 @@
-// Package catalog knows the collections of a database: their definitions as
-// stored in the ledger, and which definition a name meant at a moment. It
-// reads definitions through a view and never writes; the sequencer writes what
-// [Collection.Encode] returns.
+// Package catalog knows the collections of a database and their indexes: their
+// definitions as stored in the ledger, and which definition a name meant at a
+// moment. It reads definitions through a view and never writes; the sequencer
+// writes what [Collection.Encode] and [Index.Encode] return.
 //
 // # Format
 //
 // The key keys.Format holds the version of all formats under immudoc's prefix,
-// one byte, 01. It is written with the first collection.
+// one byte. It is 01 from the first collection on and 02 from the first index on,
+// so that a version of the program that does not know indexes, and would not keep
+// them, refuses the database.
 //
 // The key keys.Collection(id) holds the definition of a collection: one byte
 // of format, 01, then a canonical CBOR map of
@@ -19,11 +21,30 @@
 //	6  author of this revision of the definition, text
 //	7  transaction from which the definition holds, 0 for that of the version
 //
-// A definition is written again, with field 7, when old transactions lose
-// their values.
+// The key keys.IndexDefinition(collection, index) holds the definition of an
+// index: one byte of format, 01, then a canonical CBOR map of
 //
-// Numbers of collections are never used twice. Each change of a definition is
-// a version of its key: the history of the key is the collection's history.
+//	1   name, text
+//	2   fields, an array of [path, descending] with text and boolean
+//	3   unique, boolean
+//	4   sparse, boolean
+//	5   filter of the documents in it (package filter), as an object; null for all
+//	6   state: 0 building, 1 ready, 2 failed, 3 dropped
+//	7   author of this revision of the definition, text
+//	8   transaction from which the definition holds, 0 for that of the version
+//	9   transaction from which the index is ready, 0 for none or that of the version
+//	10  why it failed, text
+//
+// The key keys.IndexProgress(collection, index) holds how far building came: one
+// byte of format, 01, then a canonical CBOR array of the key of the last document
+// that was looked at, a byte string, and the number of documents up to there.
+//
+// A definition is written again, with field 7 of a collection and 8 of an index,
+// when old transactions lose their values.
+//
+// Numbers of collections, and of indexes within one, are never used twice. Each
+// change of a definition is a version of its key: the history of the key is the
+// collection's, or the index's, history.
 //
 // # Example
 //
@@ -49,8 +70,14 @@ import (
 )
 
 // Format is the version of all formats under immudoc's prefix that this
-// version of the program reads and writes.
-const Format byte = 1
+// version of the program reads and writes; formatCollections is that of a
+// database without indexes.
+const (
+	Format            byte = 2
+	formatCollections byte = 1
+	// formatDefinition is the version of one definition.
+	formatDefinition byte = 1
+)
 
 // MaxNameLen is the greatest length of a collection's name in bytes.
 const MaxNameLen = 128
@@ -134,7 +161,7 @@ func (c *Collection) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{Format}, b...), nil
+	return append([]byte{formatDefinition}, b...), nil
 }
 
 // Decode reads the definition of collection id that transaction tx stored.
@@ -142,8 +169,8 @@ func Decode(id uint32, b []byte, tx uint64) (*Collection, error) {
 	if len(b) == 0 {
 		return nil, fmt.Errorf("%w: collection %d: empty", ErrCorrupted, id)
 	}
-	if b[0] > Format {
-		return nil, fmt.Errorf("%w: collection %d has format %d, this version reads up to %d", ErrNewerFormat, id, b[0], Format)
+	if b[0] > formatDefinition {
+		return nil, fmt.Errorf("%w: collection %d has format %d, this version reads up to %d", ErrNewerFormat, id, b[0], formatDefinition)
 	}
 	dec, err := decMode()
 	if err != nil {
@@ -169,10 +196,11 @@ func Decode(id uint32, b []byte, tx uint64) (*Collection, error) {
 // Catalog is an immutable set of collections, dropped ones included. The zero
 // value is the catalog of a database without collections.
 type Catalog struct {
-	byID   map[uint32]*Collection
-	byName map[string][]*Collection // ascending by CreatedTx
-	lastID uint32
-	stored bool // the format version is in the ledger
+	byID    map[uint32]*Collection
+	byName  map[string][]*Collection // ascending by CreatedTx
+	indexes map[uint32][]*Index      // of each collection, ascending by ID
+	lastID  uint32
+	format  byte // that is in the ledger; 0 for none
 }
 
 // Load reads the catalog as of a view.
@@ -193,7 +221,7 @@ func Load(ctx context.Context, v *view.View) (*Catalog, error) {
 		if b[0] > Format {
 			return nil, fmt.Errorf("%w: %d, this version reads up to %d; use a newer immudoc", ErrNewerFormat, b[0], Format)
 		}
-		c.stored = true
+		c.format = b[0]
 	}
 	for version, err := range v.Scan(ctx, view.Range{Prefix: keys.Collections()}, view.Newest) {
 		if err != nil {
@@ -205,7 +233,7 @@ func Load(ctx context.Context, v *view.View) (*Catalog, error) {
 		}
 		c.add(coll)
 	}
-	return c, nil
+	return c, c.loadIndexes(ctx, v)
 }
 
 func load(v *view.View, version view.Version) (*Collection, error) {
@@ -234,16 +262,22 @@ func load(v *view.View, version view.Version) (*Collection, error) {
 
 // With returns a catalog in which coll replaces the definition of the same number.
 func (c *Catalog) With(coll *Collection) *Catalog {
-	next := &Catalog{byID: maps.Clone(c.byID), byName: maps.Clone(c.byName), lastID: c.lastID}
+	next := c.clone()
 	next.add(coll)
 	return next
+}
+
+func (c *Catalog) clone() *Catalog {
+	next := *c
+	next.byID, next.byName, next.indexes = maps.Clone(c.byID), maps.Clone(c.byName), maps.Clone(c.indexes)
+	return &next
 }
 
 func (c *Catalog) add(coll *Collection) {
 	if c.byID == nil {
 		c.byID, c.byName = map[uint32]*Collection{}, map[string][]*Collection{}
 	}
-	c.stored = true
+	c.format = max(c.format, formatCollections)
 	c.lastID = max(c.lastID, coll.ID)
 	c.byID[coll.ID] = coll
 	list := make([]*Collection, 0, len(c.byName[coll.Name])+1)
@@ -257,8 +291,8 @@ func (c *Catalog) add(coll *Collection) {
 	c.byName[coll.Name] = list
 }
 
-// Stored reports whether the ledger holds the format version.
-func (c *Catalog) Stored() bool { return c.stored }
+// StoredFormat returns the format version that the ledger holds, 0 for none.
+func (c *Catalog) StoredFormat() byte { return c.format }
 
 // NextID returns the number for a new collection.
 func (c *Catalog) NextID() uint32 { return c.lastID + 1 }
@@ -282,6 +316,24 @@ func (c *Catalog) ByName(name string, at uint64) (*Collection, bool) {
 		return coll, true
 	}
 	return nil, false
+}
+
+// DefinitionID names a definition of the catalog.
+type DefinitionID struct {
+	Collection uint32
+	Index      uint32 // 0 for the collection itself
+}
+
+// Definitions returns all definitions, those of what was dropped included.
+func (c *Catalog) Definitions() []DefinitionID {
+	var out []DefinitionID
+	for _, id := range c.IDs() {
+		out = append(out, DefinitionID{Collection: id})
+		for _, ix := range c.indexes[id] {
+			out = append(out, DefinitionID{Collection: id, Index: ix.ID})
+		}
+	}
+	return out
 }
 
 // IDs returns the numbers of all collections, dropped ones included, ascending.

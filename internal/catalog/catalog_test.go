@@ -62,20 +62,20 @@ func TestDecodeRefuses(t *testing.T) {
 	field := func(m map[any]any) []byte {
 		b, err := cbor.Marshal(m)
 		require.NoError(t, err)
-		return append([]byte{Format}, b...)
+		return append([]byte{formatDefinition}, b...)
 	}
 	for name, b := range map[string][]byte{
 		"empty":         {},
 		"format 0":      append([]byte{0}, good[1:]...),
-		"no map":        {Format},
-		"not CBOR":      {Format, 0xFF},
-		"an array":      {Format, 0x80},
+		"no map":        {formatDefinition},
+		"not CBOR":      {formatDefinition, 0xFF},
+		"an array":      {formatDefinition, 0x80},
 		"trailing data": append(slices.Clone(good), 0),
 		"unknown field": field(map[any]any{1: "demo", 8: 1}),
 		"bad name":      field(map[any]any{1: "0"}),
 		"no name":       field(map[any]any{2: 0}),
 		"unknown mode":  field(map[any]any{1: "demo", 2: 2}),
-		"twice a field": {Format, 0xA2, 0x01, 0x61, 'a', 0x01, 0x61, 'b'},
+		"twice a field": {formatDefinition, 0xA2, 0x01, 0x61, 'a', 0x01, 0x61, 'b'},
 		"wrong type":    field(map[any]any{1: 1}),
 	} {
 		_, err := Decode(7, b, 1)
@@ -180,7 +180,7 @@ func TestNamesAsOf(t *testing.T) {
 	require.False(t, ok)
 	require.Equal(t, []uint32{1, 2, 3, 4}, c.IDs())
 	require.Equal(t, uint32(5), c.NextID())
-	require.True(t, c.Stored())
+	require.Equal(t, byte(1), c.StoredFormat())
 	var ids []uint32
 	for _, coll := range c.Incarnations("a") {
 		ids = append(ids, coll.ID)
@@ -202,7 +202,7 @@ func TestProvisional(t *testing.T) {
 func TestWithLeavesTheOldOne(t *testing.T) {
 	var empty Catalog
 	require.Equal(t, uint32(1), empty.NextID())
-	require.False(t, empty.Stored())
+	require.Zero(t, empty.StoredFormat())
 	require.Empty(t, empty.List(view.Newest))
 	one := empty.With(&Collection{ID: 1, Name: "a", CreatedTx: 5, ChangedTx: 5})
 	two := one.With(&Collection{ID: 1, Name: "a", CreatedTx: 5, ChangedTx: 9, Dropped: true})

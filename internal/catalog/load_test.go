@@ -64,7 +64,7 @@ func TestLoad(t *testing.T) {
 	l.put(keys.Format(), []byte{Format})
 	c, err = l.load()
 	require.NoError(t, err)
-	require.True(t, c.Stored())
+	require.Equal(t, Format, c.StoredFormat())
 
 	created := l.define(Collection{ID: 1, Name: "a"})
 	other := l.define(Collection{ID: 2, Name: "b", AppendOnly: true})
@@ -126,12 +126,12 @@ func TestLoadRefuses(t *testing.T) {
 		err        error
 		says       string
 	}{
-		"newer format":         {keys.Format(), []byte{Format + 1}, ErrNewerFormat, "2, this version reads up to 1; use a newer immudoc"},
+		"newer format":         {keys.Format(), []byte{Format + 1}, ErrNewerFormat, "3, this version reads up to 2; use a newer immudoc"},
 		"format 0":             {keys.Format(), []byte{0}, ErrCorrupted, "format version 00"},
 		"format of two bytes":  {keys.Format(), []byte{1, 1}, ErrCorrupted, "0101"},
-		"newer collection":     {keys.Collection(1), []byte{Format + 1}, ErrNewerFormat, "collection 1"},
-		"corrupted collection": {keys.Collection(1), []byte{Format}, ErrCorrupted, "collection 1"},
-		"malformed key":        {append(keys.Collection(1), 0), []byte{Format}, keys.ErrMalformed, "100101"},
+		"newer collection":     {keys.Collection(1), []byte{formatDefinition + 1}, ErrNewerFormat, "collection 1"},
+		"corrupted collection": {keys.Collection(1), []byte{formatDefinition}, ErrCorrupted, "collection 1"},
+		"malformed key":        {append(keys.Collection(1), 0), []byte{formatDefinition}, keys.ErrMalformed, "100101"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLedger(t)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/internal/catalog"
-	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/view"
 )
 
@@ -25,7 +24,7 @@ const retryPause = time.Millisecond
 func (s *Sequencer) commit(ctx context.Context, p *plan, role int64) {
 	inFlight := make([]*flight, 0, len(p.waves))
 	for i, w := range p.waves {
-		f, err := s.precommit(ctx, p, w, role)
+		f, err := s.precommit(ctx, w, role)
 		if f != nil {
 			inFlight = append(inFlight, f)
 			i++
@@ -86,8 +85,8 @@ func (c flightContext) Done() <-chan struct{} {
 
 // precommit offers a wave to the store until it is accepted. Without a flight
 // the store has nothing of it; with a flight and an error it may have.
-func (s *Sequencer) precommit(ctx context.Context, p *plan, w *wave, role int64) (*flight, error) {
-	writes, entries, err := w.entries(p)
+func (s *Sequencer) precommit(ctx context.Context, w *wave, role int64) (*flight, error) {
+	writes, entries, err := w.entries()
 	if err != nil {
 		return nil, err
 	}
@@ -195,21 +194,35 @@ func metadata(set func(*store.KVMetadata) error) *store.KVMetadata {
 }
 
 // entries lays a transaction out as EVIDENCE.md says: evidence entries first,
-// then the records in slot order. The transaction of a definition holds the
-// definition, after the format version if the ledger has none yet.
-func (w *wave) entries(p *plan) ([]view.Write, []ledgerEntry, error) {
+// then the records in slot order, then what changes in indexes. The transaction of
+// a definition holds the definition, after the format version if that is not in
+// the ledger yet.
+func (w *wave) entries() ([]view.Write, []ledgerEntry, error) {
 	if w.catalog != nil {
-		return w.catalogEntries(p)
+		writes, err := w.catalog.writes()
+		if err != nil {
+			return nil, nil, err
+		}
+		entries := make([]ledgerEntry, len(writes))
+		for i, write := range writes {
+			entries[i] = ledgerEntry{key: write.Key, value: write.Value}
+		}
+		return writes, entries, nil
 	}
 	hashes := make([]proof.Hash, 0, w.records)
-	writes := make([]view.Write, 0, w.records)
+	writes := make([]view.Write, 0, w.records+w.index)
 	for _, r := range w.requests {
 		for _, c := range r.change.writes {
 			hashes = append(hashes, c.manifest)
 			writes = append(writes, view.Write{Key: c.key, Value: c.record.Encode(), Deleted: c.record.IsTombstone()})
 		}
 	}
-	entries := make([]ledgerEntry, 0, entriesFor(w.records))
+	for _, r := range w.requests {
+		for _, x := range r.change.index {
+			writes = append(writes, view.Write{Key: x.key, Value: x.value, Deleted: x.deleted})
+		}
+	}
+	entries := make([]ledgerEntry, 0, entriesFor(w.records)+w.index)
 	for i := 0; i*hashesPerEntry < len(hashes); i++ {
 		group := hashes[i*hashesPerEntry : min(len(hashes), (i+1)*hashesPerEntry)]
 		entries = append(entries, ledgerEntry{proof.EvidenceKey(i), nonIndexable, proof.EncodeEvidence(group)})
@@ -222,34 +235,6 @@ func (w *wave) entries(p *plan) ([]view.Write, []ledgerEntry, error) {
 		entries = append(entries, e)
 	}
 	return writes, entries, nil
-}
-
-func (w *wave) catalogEntries(p *plan) ([]view.Write, []ledgerEntry, error) {
-	var writes []view.Write
-	if w.catalog[0].Rewritten || w == p.firstCatalogWave() && !p.view.Extra().(*catalog.Catalog).Stored() {
-		writes = append(writes, view.Write{Key: keys.Format(), Value: []byte{catalog.Format}})
-	}
-	for _, coll := range w.catalog {
-		definition, err := coll.Encode()
-		if err != nil {
-			return nil, nil, err
-		}
-		writes = append(writes, view.Write{Key: keys.Collection(coll.ID), Value: definition})
-	}
-	entries := make([]ledgerEntry, len(writes))
-	for i, write := range writes {
-		entries[i] = ledgerEntry{key: write.Key, value: write.Value}
-	}
-	return writes, entries, nil
-}
-
-func (p *plan) firstCatalogWave() *wave {
-	for _, w := range p.waves {
-		if w.catalog != nil {
-			return w
-		}
-	}
-	return nil
 }
 
 // verifyCommitted makes sure that the transaction the store reported is the
@@ -278,18 +263,7 @@ func (s *Sequencer) install(f *flight, cat *catalog.Catalog, uncertain bool) *ca
 		}
 		return cat
 	}
-	for _, coll := range f.wave.catalog {
-		committed := *coll
-		if !committed.Rewritten {
-			committed.ChangedTx = f.header.ID
-		}
-		if old, ok := cat.ByID(committed.ID); ok {
-			committed.CreatedTx = old.CreatedTx
-		} else {
-			committed.CreatedTx = f.header.ID
-		}
-		cat = cat.With(&committed)
-	}
+	cat = f.wave.catalog.committed(cat, f.header.ID)
 	if !uncertain {
 		s.source.Install(f.header.ID, f.writes, cat)
 	}
@@ -308,6 +282,10 @@ func (w *wave) answerWritten(header *store.TxHeader, cat *catalog.Catalog) {
 			var result Result
 			if r.change.define != nil {
 				result.Collection, _ = cat.ByID(r.change.define.ID)
+			}
+			if ix := r.change.defineIndex; ix != nil {
+				result.Index, _ = cat.Index(ix.Collection, ix.ID)
+				result.Collection, _ = cat.ByID(ix.Collection)
 			}
 			result.Tx = header
 			r.answer([]Result{result}, nil)

@@ -95,7 +95,7 @@ func TestCatalogLayout(t *testing.T) {
 	}
 	first := f.do(&Op{Collection: "a", Define: &catalog.Collection{Name: "a", AppendOnly: true}, Author: "jo"})[0]
 	require.Equal(t, [][]byte{keys.Format(), keys.Collection(1)}, keysOf(first.Tx.ID))
-	require.Equal(t, []byte{catalog.Format}, f.value(f.entries(first.Tx.ID)[0]))
+	require.Equal(t, []byte{1}, f.value(f.entries(first.Tx.ID)[0]))
 	stored, err := catalog.Decode(1, f.value(f.entries(first.Tx.ID)[1]), first.Tx.ID)
 	require.NoError(t, err)
 	require.Equal(t, &catalog.Collection{ID: 1, Name: "a", AppendOnly: true, Author: "jo", ChangedTx: first.Tx.ID}, stored)
@@ -107,7 +107,7 @@ func TestCatalogLayout(t *testing.T) {
 	require.Equal(t, [][]byte{keys.Collection(1)}, keysOf(dropped.Tx.ID))
 	require.Equal(t, first.Tx.ID, dropped.Collection.CreatedTx)
 	require.Equal(t, dropped.Tx.ID, dropped.Collection.ChangedTx)
-	again := f.do(&Op{Rewrite: []uint32{1, 2}})[0]
+	again := f.do(&Op{Rewrite: []catalog.DefinitionID{{Collection: 1}, {Collection: 2}}})[0]
 	require.Equal(t, [][]byte{keys.Format(), keys.Collection(1), keys.Collection(2)}, keysOf(again.Tx.ID))
 }
 

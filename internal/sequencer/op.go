@@ -11,6 +11,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
+	"github.com/immudoc/immudoc/internal/index"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/record"
 )
@@ -24,7 +25,7 @@ var (
 	ErrRevisionConflict   = errors.New("revision conflict")
 	ErrAppendOnly         = errors.New("collection is append-only")
 	ErrRepeatedDocument   = errors.New("document occurs twice in one transaction")
-	ErrTooLarge           = errors.New("too large")
+	ErrTooLarge           = index.ErrTooLarge
 	ErrInvalidDocument    = errors.New("invalid document")
 )
 
@@ -68,8 +69,8 @@ func (e *RevisionError) Error() string {
 // Unwrap returns ErrRevisionConflict.
 func (e *RevisionError) Unwrap() error { return ErrRevisionConflict }
 
-// Op is one operation on a document, or on the catalog if Define, Drop or
-// Rewrite is set.
+// Op is one operation on a document; or, if one of Define, Drop, DefineIndex,
+// DropIndex, FinishIndex and Rewrite is set, on the catalog; or a Backfill.
 type Op struct {
 	Kind       proof.Operation
 	Collection string
@@ -83,20 +84,31 @@ type Op struct {
 	Define *catalog.Collection // create this collection; ID is ignored
 	Drop   bool                // drop Collection
 
-	Rewrite []uint32 // write the definitions of these collections again
+	DefineIndex *catalog.Index // create this index of Collection
+	DropIndex   string         // name of the index of Collection to drop
+	FinishIndex *Outcome       // say what building an index came to
+	Backfill    *Backfill      // entries for an index that is being built
 
-	prepared *record.Record // of Body, for a collection with the same options
+	Rewrite []catalog.DefinitionID // write these definitions again
+
+	prepared        *record.Record  // of Body, for a collection with the same options
+	preparedIndexes []preparedIndex // of prepared
 }
 
-func (op *Op) onCatalog() bool { return op.Define != nil || op.Drop || op.Rewrite != nil }
+func (op *Op) onCatalog() bool {
+	return op.Define != nil || op.Drop || op.Rewrite != nil || op.DefineIndex != nil || op.DropIndex != "" || op.FinishIndex != nil
+}
 
 // Prepare does the part of the work that needs no state, outside the
-// sequencer: for a collection like coll it hashes the body's property tree and
-// compresses it.
-func (op *Op) Prepare(coll *catalog.Collection) error {
+// sequencer: for a collection like coll it hashes the body's property tree,
+// compresses it, and finds its entries in indexes.
+func (op *Op) Prepare(coll *catalog.Collection, indexes []*catalog.Index) error {
 	rec, err := newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
+	if err != nil {
+		return err
+	}
 	op.prepared = rec
-	return err
+	return op.prepareIndexes(coll.ID, indexes)
 }
 
 // newRecord makes the record of a body (nil for a tombstone), all but its

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/record"
@@ -46,6 +48,9 @@ type plan struct {
 	catalog *catalog.Catalog
 	limits  limits
 	docs    map[string]*document
+	unique  map[string]*holders // by value, of what the round changes
+	touched map[string]int      // documents by key: wave that wrote their index entries only
+	format  byte                // format version that the ledger will hold
 	waves   []*wave
 	first   int // no request may join a wave before this one
 	bytes   int // of all records in the waves
@@ -63,14 +68,24 @@ type document struct {
 type wave struct {
 	requests []*request
 	records  int
+	index    int // entries of indexes
 	bytes    int
-	catalog  []*catalog.Collection // the definitions this wave writes; then it has no records
+	catalog  *definitions // that this wave writes; then it has no records
+}
+
+// definitions are what a wave writes to the catalog.
+type definitions struct {
+	format      byte // format version to write before them; 0 for none
+	collections []*catalog.Collection
+	indexes     []*catalog.Index
 }
 
 // change is what a request does once it was applied.
 type change struct {
-	writes []documentWrite
-	define *catalog.Collection // created or dropped
+	writes      []documentWrite
+	index       []indexWrite        // of all writes, or of a backfill
+	define      *catalog.Collection // created or dropped
+	defineIndex *catalog.Index      // created, finished or dropped
 }
 
 type documentWrite struct {
@@ -78,33 +93,52 @@ type documentWrite struct {
 	key        []byte
 	record     *record.Record
 	manifest   proof.Hash
+	index      []indexWrite
 	bytes      int
 }
 
 func newPlan(v *view.View, l limits) *plan {
-	return &plan{view: v, catalog: v.Extra().(*catalog.Catalog), limits: l, docs: map[string]*document{}}
+	cat := v.Extra().(*catalog.Catalog)
+	return &plan{
+		view: v, catalog: cat, format: cat.StoredFormat(), limits: l,
+		docs: map[string]*document{}, unique: map[string]*holders{}, touched: map[string]int{},
+	}
 }
 
 // apply checks a request against the provisional state and, if all of its
 // operations can be done, adds it to a wave. Otherwise nothing changes.
 func (p *plan) apply(ctx context.Context, r *request) error {
-	if len(r.ops) == 1 && r.ops[0].onCatalog() {
-		return p.applyToCatalog(r)
+	if len(r.ops) == 1 {
+		switch op := r.ops[0]; {
+		case op.onCatalog():
+			return p.applyToCatalog(r)
+		case op.Backfill != nil:
+			return p.applyBackfill(ctx, r)
+		}
 	}
 	if most := p.limits.documents(); len(r.ops) > most {
 		return fmt.Errorf("%w: a transaction of %d documents, the limit of this database is %d", ErrTooLarge, len(r.ops), most)
 	}
 	writes := make([]documentWrite, 0, len(r.ops))
 	seen := make(map[string]bool, len(r.ops))
+	var index []indexWrite
+	var unique uniqueChange
 	firstWave, bytes := p.first, 0
 	for i, op := range r.ops {
 		w, before, err := p.applyOp(ctx, op, seen)
+		if err == nil {
+			err = unique.note(i, op.ID, w.index)
+		}
 		if err != nil {
 			return &OpError{Index: i, Collection: op.Collection, ID: op.ID, Err: err}
 		}
 		seen[string(w.key)] = true
 		firstWave = max(firstWave, before.wave+1)
+		if wave, ok := p.touched[string(w.key)]; ok {
+			firstWave = max(firstWave, wave+1)
+		}
 		writes, bytes = append(writes, w), bytes+w.bytes
+		index = append(index, w.index...)
 		if bytes > maxRequestBytes {
 			return fmt.Errorf("%w: the documents of a transaction take more than %d MiB, the limit", ErrTooLarge, maxRequestBytes>>20)
 		}
@@ -112,25 +146,41 @@ func (p *plan) apply(ctx context.Context, r *request) error {
 			return err
 		}
 	}
+	if n := entriesFor(len(writes)) + len(index); n > p.limits.entries {
+		return fmt.Errorf("%w: a transaction of %d documents and %d changes of index entries takes %d entries of the ledger, the limit of this database is %d",
+			ErrTooLarge, len(writes), len(index), n, p.limits.entries)
+	}
+	var conflict error
+	free, err := p.checkUnique(ctx, &unique, func(v uniqueValue, holder value.Value) bool {
+		conflict = &OpError{
+			Index: v.op, Collection: r.ops[v.op].Collection, ID: v.id,
+			Err: &UniqueError{Index: v.index, ID: v.id, Holder: holder},
+		}
+		return false
+	})
+	if err = cmp.Or(err, conflict); err != nil {
+		return err
+	}
 	p.bytes += bytes
-	n := p.waveFor(firstWave, len(writes), bytes)
+	n := p.waveFor(max(firstWave, free), len(writes), len(index), bytes)
 	w := p.waves[n]
 	for i := range writes {
 		writes[i].record.Slot = uint64(w.records + i)
 		p.docs[string(writes[i].key)] = &document{record: writes[i].record, manifest: writes[i].manifest, wave: n}
 	}
 	w.records += len(writes)
+	w.index += len(index)
 	w.bytes += bytes
 	w.requests = append(w.requests, r)
-	r.change = change{writes: writes}
-	return nil
+	r.change = change{writes: writes, index: index}
+	return p.take(index, n)
 }
 
 // waveFor returns the first wave from a given one in which a request fits.
-func (p *plan) waveFor(first, records, bytes int) int {
+func (p *plan) waveFor(first, records, index, bytes int) int {
 	for n := first; n < len(p.waves); n++ {
 		w := p.waves[n]
-		if w.catalog == nil && entriesFor(w.records+records) <= p.limits.entries && w.bytes+bytes <= maxWaveBytes {
+		if w.catalog == nil && entriesFor(w.records+records)+w.index+index <= p.limits.entries && w.bytes+bytes <= maxWaveBytes {
 			return n
 		}
 	}
@@ -174,8 +224,15 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (docum
 	if size > p.limits.valueLen {
 		return documentWrite{}, nil, fmt.Errorf("%w: the document takes %d bytes, the limit of this database is %d", ErrTooLarge, size, p.limits.valueLen)
 	}
+	index, err := p.indexWrites(op, coll, key, before, rec)
+	if err != nil {
+		return documentWrite{}, nil, err
+	}
+	for _, w := range index {
+		size += len(w.key) + len(w.value)
+	}
 	hash := rec.Manifest(coll.ID, coll.Name, canon.Encode(op.ID)).Hash()
-	return documentWrite{collection: coll, key: key, record: rec, manifest: hash, bytes: size}, before, nil
+	return documentWrite{collection: coll, key: key, record: rec, manifest: hash, index: index, bytes: size}, before, nil
 }
 
 // document returns the newest provisional revision of a document.
@@ -222,61 +279,4 @@ func (p *plan) remains(version view.Version) (*record.Record, error) {
 		rec.Operation = proof.Delete
 	}
 	return rec, err
-}
-
-// applyToCatalog changes the catalog in a wave of its own: what was applied
-// before goes into earlier waves, what follows into later ones.
-func (p *plan) applyToCatalog(r *request) error {
-	op := r.ops[0]
-	if op.Rewrite != nil {
-		return p.rewriteCatalog(r)
-	}
-	old, exists := p.catalog.ByName(op.Collection, view.Newest)
-	var define catalog.Collection
-	switch {
-	case op.Drop && !exists:
-		return &OpError{Collection: op.Collection, Err: ErrCollectionNotFound}
-	case op.Drop:
-		define = *old
-		define.Dropped = true
-	case exists:
-		return &OpError{Collection: op.Collection, Err: ErrCollectionExists}
-	default:
-		define = *op.Define
-		define.ID = p.catalog.NextID()
-	}
-	define.Author, define.Rewritten = op.Author, false
-	define.ChangedTx = 0 // not known before it is committed
-	r.change = change{define: &define}
-	p.addCatalogWave(r, []*catalog.Collection{&define})
-	return nil
-}
-
-func (p *plan) rewriteCatalog(r *request) error {
-	op := r.ops[0]
-	if len(op.Rewrite) >= p.limits.entries {
-		return fmt.Errorf("%w: %d definitions, the limit of this database is %d", ErrTooLarge, len(op.Rewrite), p.limits.entries-1)
-	}
-	var list []*catalog.Collection
-	for _, id := range op.Rewrite {
-		if coll, ok := p.catalog.ByID(id); ok && coll.ChangedTx != 0 { // else it is being written in this round
-			again := *coll
-			again.Rewritten = true
-			list = append(list, &again)
-		}
-	}
-	if len(list) == 0 {
-		r.answer(nil, nil)
-		return nil
-	}
-	p.addCatalogWave(r, list)
-	return nil
-}
-
-func (p *plan) addCatalogWave(r *request, list []*catalog.Collection) {
-	p.waves = append(p.waves, &wave{requests: []*request{r}, catalog: list})
-	p.first = len(p.waves)
-	for _, coll := range list {
-		p.catalog = p.catalog.With(coll)
-	}
 }

@@ -164,14 +164,14 @@ func TestCatalogInARound(t *testing.T) {
 		{define("new"), ErrCollectionExists},
 		{[]*Op{insert("new", "a", 1)}, nil},
 		{drop("old"), nil},
-		{[]*Op{{Rewrite: []uint32{1, 2, 3, 99}}}, nil}, // between a drop and what follows it
+		{[]*Op{{Rewrite: []catalog.DefinitionID{{Collection: 1}, {Collection: 2}, {Collection: 3}, {Collection: 99}, {Collection: 1, Index: 9}}}}, nil}, // between a drop and what follows it
 		{[]*Op{insert("old", "a", 1)}, ErrCollectionNotFound},
 		{drop("old"), ErrCollectionNotFound},
 		{define("old"), nil},
 		{[]*Op{insert("old", "a", 1)}, nil},
 		{define("brief"), nil},
 		{drop("brief"), nil},
-		{[]*Op{{Rewrite: []uint32{99}}}, nil}, // nothing to write
+		{[]*Op{{Rewrite: []catalog.DefinitionID{{Collection: 99}}}}, nil}, // nothing to write
 		{[]*Op{insert("c", "b", 1)}, nil},
 	}
 	held := f.hold()

@@ -64,8 +64,9 @@ var (
 // Result says what became of one operation.
 type Result struct {
 	Collection *catalog.Collection
+	Index      *catalog.Index // of an operation on an index
 	Key        []byte
-	Record     *record.Record // of the new revision; nil for an operation on a collection
+	Record     *record.Record // of the new revision; nil for an operation on the catalog
 	Tx         *store.TxHeader
 }
 

@@ -25,7 +25,7 @@ type collection struct {
 func (c *checker) readDefinitions(tx uint64, entries []*store.TxEntry) error {
 	for i, e := range entries {
 		kind := kindOf(e.Key())
-		if kind != formatEntry && kind != definitionEntry {
+		if kind != formatEntry && kind != definitionEntry && kind != indexDefinitionEntry {
 			continue
 		}
 		if md := metadata(e); len(md) > 0 {
@@ -40,11 +40,15 @@ func (c *checker) readDefinitions(tx uint64, entries []*store.TxEntry) error {
 			c.readDefinition(tx, e.Key(), b, held)
 			continue
 		}
+		if kind == indexDefinitionEntry {
+			c.readIndexDefinition(tx, e.Key(), b, held)
+			continue
+		}
 		if i != 0 {
 			c.problem(Layout, tx, "the format version is entry %d, not the first", i)
 		}
-		if held && (len(b) != 1 || b[0] != catalog.Format) {
-			c.problem(Catalog, tx, "format version %x, this version reads %d", b, catalog.Format)
+		if held && (len(b) != 1 || b[0] == 0 || b[0] > catalog.Format) {
+			c.problem(Catalog, tx, "format version %x, this version reads up to %d", b, catalog.Format)
 		}
 	}
 	return nil

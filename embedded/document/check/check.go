@@ -16,7 +16,8 @@
 //   - The ledger: headers follow one another, the root of entries is that of the
 //     entries, the root of the log is that of the transactions before.
 //   - The layout of a transaction of documents: evidence entries first, with their
-//     exact metadata, then records in slot order, and nothing else.
+//     exact metadata, then records in slot order, then entries of indexes, and
+//     nothing else.
 //   - Evidence: the manifest rebuilt from each record is the one in its slot, each
 //     slot has one record and each record one slot.
 //   - Records: the property root is that of the body, which is canonical; the
@@ -26,7 +27,10 @@
 //     one before.
 //   - The catalog: definitions can be read, their numbers are used once, documents
 //     belong to collections that exist, in the evidence mode of the collection.
-//   - The index: it has every version of every key and no other, in both
+//   - Indexes: a write changes exactly the entries that it must, blinded by the
+//     revision that holds the value; a complete index has the entries that the
+//     documents should have in it and no other, a unique one each value once.
+//   - The store's index: it has every version of every key and no other, in both
 //     directions of reading and as of every transaction that wrote a key.
 //
 // # Truncated or corrupted
@@ -84,7 +88,7 @@ const (
 	Body        Rule = "body"        // bodies are canonical, and have the property root
 	Chain       Rule = "chain"       // revisions follow one another and were possible
 	Catalog     Rule = "catalog"     // collections fit together, and with their documents
-	Index       Rule = "index"       // the index shows what is in the ledger
+	Index       Rule = "index"       // indexes, and the store's own, show what is in the ledger
 )
 
 // Problem is one contradiction.
@@ -166,6 +170,7 @@ func Run(ctx context.Context, e *document.Engine, options ...Option) (*Report, e
 		ctx: ctx, st: db.Store, view: v, report: report, maxProblems: DefaultMaxProblems,
 		final:       v.Extra().(*catalog.Catalog),
 		collections: map[uint32]*collection{},
+		indexes:     map[uint32]map[uint32]*catalog.Index{},
 		histories:   map[string]*history{},
 		versions:    map[string][]version{},
 		values:      map[byte]*extent{},
@@ -173,7 +178,7 @@ func Run(ctx context.Context, e *document.Engine, options ...Option) (*Report, e
 	for _, option := range options {
 		option(c)
 	}
-	for _, step := range []func() error{c.readLedger, c.checkLosses, c.checkCatalog, c.checkIndex} {
+	for _, step := range []func() error{c.readLedger, c.checkLosses, c.checkCatalog, c.checkIndexes, c.checkIndex} {
 		if err := step(); err != nil {
 			return fail(err)
 		}
@@ -198,9 +203,10 @@ type checker struct {
 	log         frontier      // over all transactions so far
 	logBroken   bool          // a transaction could not be read: the log's root is not known any more
 	collections map[uint32]*collection
-	histories   map[string]*history  // of documents, by key
-	versions    map[string][]version // what the index must show, by key
-	values      map[byte]*extent     // by log of values
+	indexes     map[uint32]map[uint32]*catalog.Index // by collection, then number
+	histories   map[string]*history                  // of documents, by key
+	versions    map[string][]version                 // what the index must show, by key
+	values      map[byte]*extent                     // by log of values
 }
 
 // version is one version of an indexed key, as the ledger has it.

@@ -18,7 +18,10 @@ const (
 	evidenceEntry
 	documentEntry
 	definitionEntry
+	indexDefinitionEntry
 	formatEntry
+	indexEntry
+	progressEntry
 )
 
 func kindOf(key []byte) entryKind {
@@ -39,6 +42,16 @@ func kindOf(key []byte) entryKind {
 		}
 		if _, err := keys.ParseCollection(key); err == nil {
 			return definitionEntry
+		}
+		if _, _, err := keys.ParseIndexDefinition(key); err == nil {
+			return indexDefinitionEntry
+		}
+		if progress := keys.IndexProgress(0, 0); len(key) == len(progress) && string(key[:3]) == string(progress[:3]) {
+			return progressEntry
+		}
+	case keys.KindIndex:
+		if _, _, err := keys.ParseIndexNumbers(key); err == nil {
+			return indexEntry
 		}
 	}
 	return unknownEntry
@@ -65,8 +78,8 @@ func (c *checker) readEntries(tx uint64, entries []*store.TxEntry) error {
 	if n := count[foreignEntry]; n > 0 {
 		c.problem(Layout, tx, "%d entries are not of documents", n)
 	}
-	if count[definitionEntry]+count[formatEntry] > 0 {
-		if count[documentEntry]+count[evidenceEntry] > 0 {
+	if count[definitionEntry]+count[indexDefinitionEntry]+count[formatEntry] > 0 {
+		if count[documentEntry]+count[evidenceEntry]+count[indexEntry]+count[progressEntry] > 0 {
 			c.problem(Layout, tx, "it changes collections and documents")
 		}
 		if err := c.readDefinitions(tx, entries); err != nil {
@@ -74,9 +87,11 @@ func (c *checker) readEntries(tx uint64, entries []*store.TxEntry) error {
 		}
 	}
 	if count[documentEntry]+count[evidenceEntry] > 0 {
-		return c.readDocuments(tx, entries, count[documentEntry])
+		if err := c.readDocuments(tx, entries, count[documentEntry]); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.readIndexChanges(tx, entries)
 }
 
 // readDocuments reads a transaction of n documents: evidence entries first, then
@@ -106,6 +121,10 @@ func (c *checker) readDocuments(tx uint64, entries []*store.TxEntry, n int) erro
 				return err
 			}
 			position++
+		case indexEntry, progressEntry:
+			if i < groups+n {
+				c.problem(Layout, tx, "entry %d is of an index, documents come before it", i)
+			}
 		default:
 			c.problem(Layout, tx, "entry %d, key %x, does not belong there", i, e.Key())
 		}
