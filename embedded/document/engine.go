@@ -45,6 +45,7 @@ type Engine struct {
 	replica atomic.Bool
 
 	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
+	turns      turns         // of changes by filter
 
 	ready   chan struct{} // closed when the engine is open, or failed to
 	openErr error         // set before ready is closed
