@@ -190,7 +190,9 @@ func TestChangesByFilterOfALiar(t *testing.T) {
 		d := reply.(*documentschema.DeleteMatchingResponse)
 		d.Results, d.State, d.StateProof = r.Results, r.State, r.StateProof
 	}
-	l.hear = func(req any) { req.(*documentschema.DeleteMatchingRequest).Filter = canon.Encode(parse(t, `{"none":1}`)) }
+	l.hear = func(req any) {
+		req.(*documentschema.DeleteMatchingRequest).Filter = canon.Encode(parse(t, `{"none":1}`))
+	}
 	_, err := l.DeleteMatching(ctx, coll, all, MatchingOptions{})
 	require.NotEmpty(t, kept.GetResults())
 	l.refusal(t, proof.CheckOperation, before, err)
