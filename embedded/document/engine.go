@@ -47,6 +47,7 @@ type Engine struct {
 	builder    *builder
 	building   sync.WaitGroup
 	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
+	turns      turns         // of changes by filter
 
 	ready   chan struct{} // closed when the engine is open, or failed to
 	openErr error         // set before ready is closed

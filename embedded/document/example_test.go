@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
@@ -107,4 +108,52 @@ func ExampleEngine_Evidence() {
 	}
 	fmt.Println(shown.Properties[0].Pointer, shown.Properties[0].Value, "in revision", shown.Revision)
 	// Output: /amount 12.75 in revision 1
+}
+
+// All documents that match a filter are changed in one transaction.
+func ExampleEngine_UpdateMatching() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.CreateCollection(ctx, "invoices", document.CollectionOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	parse := func(text string) value.Value {
+		v, err := value.ParseJSON([]byte(text))
+		if err != nil {
+			log.Fatal(err)
+		}
+		return v
+	}
+	for _, invoice := range []string{`{"_id":1,"due":2024}`, `{"_id":2,"due":2026}`, `{"_id":3,"due":2025}`} {
+		if _, err := db.Insert(ctx, "invoices", parse(invoice)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	due, err := filter.Parse(parse(`{"due":{"$lt":2026}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	changed, err := db.UpdateMatching(ctx, "invoices", due, parse(`{"late":true}`), document.MatchingOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range changed.Documents {
+		json, err := d.AppendJSON(nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(string(json), "revision", d.Revision)
+	}
+	// Output:
+	// {"_id":1,"due":2024,"late":true} revision 2
+	// {"_id":3,"due":2025,"late":true} revision 2
 }

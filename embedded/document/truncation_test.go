@@ -136,6 +136,17 @@ func TestDocumentsThatWereTruncated(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, gone+held, n)
 
+	// Whether they match a filter is not known: changes leave them out, and say so.
+	changed, err := a.UpdateMatching(ctx, "c", where(t, `{}`), parse(t, `{"seen":true}`), document.MatchingOptions{})
+	require.NoError(t, err)
+	require.Len(t, changed.Documents, held)
+	require.EqualValues(t, gone, changed.Gone)
+	require.True(t, value.Equal(value.Int(0), changed.FirstGone))
+	changed, err = a.UpdateMatching(ctx, "c", where(t, `{}`), parse(t, `{"seen":true}`), document.MatchingOptions{Limit: 1, After: value.Int(1)})
+	require.NoError(t, err)
+	require.EqualValues(t, gone-2, changed.Gone)
+	require.True(t, value.Equal(value.Int(2), changed.FirstGone))
+
 	object := parse(t, `{"new":true}`)
 	_, err = a.Update(ctx, "c", value.Int(0), object)
 	require.ErrorIs(t, err, document.ErrValueGone)

@@ -104,14 +104,18 @@ func (e *Engine) Apply(ctx context.Context, ops []Op) ([]*Document, error) {
 			return nil, &OpError{Index: i, Collection: ops[i].Collection, ID: idOf(&ops[i]), Err: err}
 		}
 	}
-	results, err := e.do(ctx, prepared)
+	return e.applyPrepared(ctx, prepared)
+}
+
+func (e *Engine) applyPrepared(ctx context.Context, ops []*sequencer.Op) ([]*Document, error) {
+	results, err := e.do(ctx, ops)
 	if err != nil {
 		return nil, err
 	}
 	docs := make([]*Document, len(results))
 	for i, r := range results {
 		docs[i] = &Document{
-			Collection: r.Collection.Name, CollectionID: r.Collection.ID, ID: prepared[i].ID,
+			Collection: r.Collection.Name, CollectionID: r.Collection.ID, ID: ops[i].ID,
 			Revision: r.Record.Revision, Tx: r.Tx.ID, Time: e.ledger.Note(r.Tx),
 			Author: r.Record.Author, Operation: r.Record.Operation, record: r.Record,
 		}

@@ -74,12 +74,15 @@ func (e *RevisionError) Unwrap() error { return ErrRevisionConflict }
 type Op struct {
 	Kind       proof.Operation
 	Collection string
-	ID         value.Value // document id
-	Body       []byte      // insert, replace: the document without _id, canonical
-	Patch      value.Value // update: an RFC 7396 merge patch without _id
-	PatchBytes int         // what the patch takes in memory, roughly
-	IfRevision *uint64     // the revision that must be the newest, 0 for an id never used; nil for any
-	Author     string
+	// CollectionID is the number that the collection must have, 0 for any: one of
+	// that name may have been dropped and made again.
+	CollectionID uint32
+	ID           value.Value // document id
+	Body         []byte      // insert, replace: the document without _id, canonical
+	Patch        value.Value // update: an RFC 7396 merge patch without _id
+	PatchBytes   int         // what the patch takes in memory, roughly
+	IfRevision   *uint64     // the revision that must be the newest, 0 for an id never used; nil for any
+	Author       string
 
 	Define *catalog.Collection // create this collection; ID is ignored
 	Drop   bool                // drop Collection

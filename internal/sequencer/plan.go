@@ -192,7 +192,7 @@ func (p *plan) waveFor(first, records, index, bytes int) int {
 // Documents seen before in the same request are refused.
 func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (documentWrite, *document, error) {
 	coll, ok := p.catalog.ByName(op.Collection, view.Newest)
-	if !ok {
+	if !ok || op.CollectionID != 0 && op.CollectionID != coll.ID {
 		return documentWrite{}, nil, ErrCollectionNotFound
 	}
 	key, err := keys.Document(coll.ID, op.ID)

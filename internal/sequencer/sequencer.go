@@ -157,6 +157,9 @@ func (s *Sequencer) Do(ctx context.Context, ops []*Op) ([]Result, error) {
 	}
 }
 
+// MaxDocuments is how many documents one transaction holds at most.
+func (s *Sequencer) MaxDocuments() int { return limitsOf(s.st).documents() }
+
 // Barrier returns when everything that was committed before the call is
 // visible in the source's view.
 func (s *Sequencer) Barrier(ctx context.Context) error {

@@ -49,25 +49,41 @@ under its name when it is complete.`,
 	})
 }
 
-// exportFile writes to a file of another name first, so that half an export is
-// not mistaken for all of it.
+// exportFile writes the export to a file.
 func exportFile(name string, list *docclient.List, meta bool, bar *progressbar.ProgressBar) (n int, err error) {
+	err = writeWhole(name, 0o666, func(w io.Writer) error {
+		if n, err = exportTo(w, list, meta, bar); err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		return nil
+	})
+	return n, err
+}
+
+// writeWhole writes to a file of another name first, so that half of what it is to
+// hold is not mistaken for all of it.
+func writeWhole(name string, mode os.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return 0, fmt.Errorf("%s is a folder: name the file to write", name)
+		return fmt.Errorf("%s is a folder: name the file to write", name)
 	}
 	part := name + ".part"
-	file, err := os.Create(part)
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n, err = exportTo(file, list, meta, bar)
+	if mode&0o077 == 0 { // for the owner alone, also where the file was there
+		err = file.Chmod(mode)
+	}
+	if err == nil {
+		err = write(file)
+	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		return n, errors.Join(fmt.Errorf("export: %w", err), os.Remove(part))
+		return errors.Join(err, os.Remove(part))
 	}
 	if err := os.Rename(part, name); err != nil {
-		return n, errors.Join(err, os.Remove(part))
+		return errors.Join(err, os.Remove(part))
 	}
-	return n, nil
+	return nil
 }
 
 func exportTo(w io.Writer, list *docclient.List, meta bool, bar *progressbar.ProgressBar) (n int, err error) {

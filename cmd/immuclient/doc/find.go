@@ -21,16 +21,25 @@ or another one.
 FILTER is an object of MongoDB's query language: {"status":"paid"},
 {"amount":{"$gt":10}}, {"$or":[{"tags":"a"},{"lines":{"$elemMatch":{"n":1}}}]}.
 docs/QUERIES.md has the operators, and what differs. Each document is verified, and
-that it matches; that none is missing is the server's word.`,
-		Example: `  immuclient doc find invoices '{"customer.name":"Ada","amount":{"$gte":10}}' --sort -amount --project '{"amount":1}' --limit 5`,
-		Args:    cobra.RangeArgs(1, 2),
+that it matches; that none is missing is the server's word.
+
+With --prove the command writes evidence of each document found instead, one evidence
+file a line, to be checked without a server (immuclient doc verify FILE): all of a
+document, and all of them anchored in the state that is printed.`,
+		Example: `  immuclient doc find invoices '{"customer.name":"Ada","amount":{"$gte":10}}' --sort -amount --project '{"amount":1}' --limit 5
+  immuclient doc find invoices '{"amount":{"$gte":10}}' --prove --out large.ndjson --state-out state.json`,
+		Args: cobra.RangeArgs(1, 2),
 	}
 	at, meta := momentFlags(c, false), metaFlag(c)
 	limit := c.Flags().Uint32("limit", 0, "most documents to print; 0 for all")
 	skip := c.Flags().Uint64("skip", 0, "documents to leave out at the start")
 	sort := c.Flags().String("sort", "", `order of the documents: paths, each with - in front for descending (a,-b.c), or {"a":1,"b.c":-1}; the ids' if not given`)
 	project := c.Flags().String("project", "", `what to print of each: an object of paths with 1 to include or 0 to exclude, {"a":1,"b.c":1}`)
+	prove := proveListFlags(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
+		if err := prove.check(client); err != nil {
+			return err
+		}
 		filter, err := filterArg(c, args)
 		if err != nil {
 			return err
@@ -50,6 +59,9 @@ that it matches; that none is missing is the server's word.`,
 			return err
 		}
 		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit, Skip: *skip, Filter: filter, Sort: order})
+		if prove.prove {
+			return prove.run(p, args[0], list)
+		}
 		for document, err := range list.Documents() {
 			if err != nil {
 				return err

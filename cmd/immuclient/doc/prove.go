@@ -33,17 +33,13 @@ proof of an absent property shows the names of its neighbours.`,
 	properties := c.Flags().StringArray("property", nil, "JSON Pointer of a property to disclose (may be repeated)")
 	absent := c.Flags().StringArray("absent", nil, "JSON Pointer of a property to show as absent (may be repeated)")
 	out := c.Flags().String("out", "", "file to write, - for standard output")
-	stateOut := c.Flags().String("state-out", "", "also write the anchor state to this file, for verify --state; hand it over another way than the evidence")
+	stateOut := stateOutFlag(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		if *out == "" {
 			return fmt.Errorf("--out FILE is missing")
 		}
-		switch *stateOut {
-		case "":
-		case "-":
-			return fmt.Errorf("--state-out -: name a file; the state goes another way than the evidence")
-		case *out:
-			return fmt.Errorf("--out and --state-out name the same file, %s", *out)
+		if err := checkStateOut(*stateOut, *out); err != nil {
+			return err
 		}
 		id, err := parseID(args[1], *idType)
 		if err != nil {
@@ -85,6 +81,22 @@ proof of an absent property shows the names of its neighbours.`,
 			*out, shownParts(*properties, *absent), shown(id), args[0], m.Revision, evidence.Transaction.Header.ID,
 			plain(evidence.Database), anchor.TxID, anchor.Alh[:], signedNote(evidence))
 	})
+}
+
+// stateOutFlag adds --state-out.
+func stateOutFlag(c *cobra.Command) *string {
+	return c.Flags().String("state-out", "", "also write the anchor state to this file, for verify --state; hand it over another way than the evidence")
+}
+
+func checkStateOut(stateOut, out string) error {
+	switch stateOut {
+	case "":
+	case "-":
+		return fmt.Errorf("--state-out -: name a file; the state goes another way than the evidence")
+	case out:
+		return fmt.Errorf("--out and --state-out name the same file, %s", out)
+	}
+	return nil
 }
 
 // writeState writes the state that the evidence is anchored in, in the form that

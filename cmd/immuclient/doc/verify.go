@@ -2,6 +2,7 @@ package doc
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -22,16 +23,16 @@ const newestNote = "No proof shows that this is the newest revision."
 // expectations are the flags by which the caller says what the evidence is to be
 // about.
 type expectations struct {
-	collection, id, idType, operation string
-	collectionID                      uint32
-	revision                          uint64
-	properties, absent                []string
+	database, collection, id, idType, operation string
+	collectionID                                uint32
+	revision                                    uint64
+	properties, absent                          []string
 }
 
 func verifyCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify FILE (--state FILE | --signing-pub-key FILE)",
-		Short: "Check an evidence file, without a server",
+		Short: "Check an evidence file, or a file of several, without a server",
 		Long: `Check an evidence file against something that you trust and did not get with it:
 
   --state FILE            a trusted state of the database: a file that immudb's
@@ -48,6 +49,9 @@ Say what you want to see proved with --database, --collection, --id, --revision,
 --operation, --property and --absent: evidence of anything else is refused. What
 is not said is read from the file and printed; look at it. A collection that was
 dropped and made again has another number: --collection-id tells them apart.
+
+A file with several evidence files, one a line, as find --prove writes it, is checked
+line by line, each against the same: what is refused is named with its line.
 
 Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 		Example: `  immuclient doc prove people ada --property /born --out ada.immudoc.json --state-out state.json
@@ -72,31 +76,31 @@ Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 		if *stateFile != "" && *keyFile != "" {
 			return errors.New("--state, --signing-pub-key: want one of them")
 		}
-		b, name, err := readArg(c, fileArg(args[0]))
+		trust, err := readTrust(*stateFile, *keyFile)
 		if err != nil {
 			return err
 		}
-		evidence, err := proof.Parse(b)
+		if flag := c.Flags().Lookup("database"); flag != nil && flag.Changed {
+			e.database = flag.Value.String()
+		}
+		in, _, name, err := openInput(c, args[0])
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		file, err := readEvidence(in)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		anchor, trusted, err := readAnchor(evidence, *stateFile, *keyFile)
-		if err != nil {
-			return err
+		v := &verifier{expectations: e, trust: trust}
+		if file.one == nil {
+			return v.lines(p, name, file.lines)
 		}
-		database := ""
-		if flag := c.Flags().Lookup("database"); flag != nil && flag.Changed {
-			database = flag.Value.String()
-		}
-		expect, err := e.expect(evidence, database)
-		if err != nil {
-			return err
-		}
-		v, err := evidence.Verify(expect, anchor)
+		verified, trusted, err := v.verify(file.one)
 		if err != nil && !errors.Is(err, proof.ErrUnanchored) {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if perr := p.verified(v, trusted); perr != nil {
+		if perr := p.verified(verified, trusted); perr != nil {
 			return perr
 		}
 		if err != nil {
@@ -106,23 +110,40 @@ Exit codes: 0 verified, 1 error, 2 refused, 3 consistent but unanchored.`,
 	})
 }
 
-// fileArg makes a file name, or -, an argument of readArg.
-func fileArg(name string) string {
-	if name == "-" {
-		return name
+// verifier verifies evidence against what its caller expects and trusts.
+type verifier struct {
+	expectations
+	trust *trust
+}
+
+// verify verifies one evidence file. trusted says what its anchor was held against;
+// it is empty with [proof.ErrUnanchored].
+func (v *verifier) verify(file []byte) (verified *proof.Verified, trusted string, err error) {
+	evidence, err := proof.Parse(file)
+	if err != nil {
+		return nil, "", err
 	}
-	return "@" + name
+	anchor, trusted, err := v.trust.anchor(evidence)
+	if err != nil {
+		return nil, "", err
+	}
+	expect, err := v.expect(evidence)
+	if err != nil {
+		return nil, "", err
+	}
+	verified, err = evidence.Verify(expect, anchor)
+	return verified, trusted, err
 }
 
 // expect is what the evidence suggests, with everything in its place that the
 // caller said.
-func (e *expectations) expect(evidence *proof.Evidence, database string) (proof.Expect, error) {
+func (e *expectations) expect(evidence *proof.Evidence) (proof.Expect, error) {
 	x, err := evidence.Expect()
 	if err != nil {
 		return x, err
 	}
-	if database != "" {
-		x.Database = database
+	if e.database != "" {
+		x.Database = e.database
 	}
 	if e.collection != "" {
 		x.Collection = e.collection
@@ -158,49 +179,63 @@ func parseOperation(name string) (proof.Operation, error) {
 	return 0, fmt.Errorf("--operation %s: want insert, replace, update or delete", name)
 }
 
-// readAnchor reads what the caller trusts, and says what that is.
-func readAnchor(evidence *proof.Evidence, stateFile, keyFile string) (anchor proof.Anchor, trusted string, err error) {
+// trust is what the caller trusts: nothing, a key, or the states of a file.
+type trust struct {
+	key    *ecdsa.PublicKey
+	file   string // of the key or of the states
+	states []proof.TrustedState
+}
+
+func readTrust(stateFile, keyFile string) (*trust, error) {
 	switch {
 	case keyFile != "":
 		key, err := docclient.ReadPublicKey(keyFile)
-		if err != nil {
-			return nil, "", err
-		}
-		return proof.SignedState{PublicKey: key}, "signed with the key of " + keyFile, nil
+		return &trust{key: key, file: keyFile}, err
 	case stateFile != "":
 		b, err := os.ReadFile(stateFile)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		states, err := docclient.ParseStates(b)
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", stateFile, err)
+			return nil, fmt.Errorf("%s: %w", stateFile, err)
 		}
-		var names []string
-		var found proof.Anchor
-		for _, state := range states {
-			if state.Database == evidence.Database && (found == nil || state.State.TxID == evidence.Transaction.AnchorState().TxID) {
-				found = state
-			}
-			names = append(names, state.Database)
-		}
-		if found != nil {
-			return found, "trusted state in " + stateFile, nil
-		}
-		return nil, "", &proof.CheckError{
-			Check:  proof.CheckDatabase,
-			Detail: fmt.Sprintf("the evidence is of database %q, %s has states of %q", evidence.Database, stateFile, names),
-		}
+		return &trust{file: stateFile, states: states}, nil
 	default:
+		return &trust{}, nil
+	}
+}
+
+// anchor is what evidence has to be anchored in, nil if nothing is trusted, and what
+// is said of it.
+func (t *trust) anchor(evidence *proof.Evidence) (anchor proof.Anchor, trusted string, err error) {
+	if t.key != nil {
+		return proof.SignedState{PublicKey: t.key}, "signed with the key of " + t.file, nil
+	}
+	if t.file == "" {
 		return nil, "", nil
 	}
+	var names []string
+	for _, state := range t.states {
+		if state.Database == evidence.Database && (anchor == nil || state.State.TxID == evidence.Transaction.AnchorState().TxID) {
+			anchor = state
+		}
+		names = append(names, state.Database)
+	}
+	if anchor == nil {
+		return nil, "", &proof.CheckError{
+			Check:  proof.CheckDatabase,
+			Detail: fmt.Sprintf("the evidence is of database %q, %s has states of %q", evidence.Database, t.file, names),
+		}
+	}
+	return anchor, "trusted state in " + t.file, nil
 }
 
 // verified prints what was proved, and what was not. trusted is empty for an
 // unanchored proof.
 func (p *printer) verified(v *proof.Verified, trusted string) error {
 	if p.json {
-		return p.verifiedJSON(v, trusted)
+		return p.object(verifiedFormOf(v, trusted))
 	}
 	head := "Verified"
 	if trusted == "" {
@@ -234,6 +269,7 @@ func (p *printer) verified(v *proof.Verified, trusted string) error {
 
 // verifiedForm is the machine form of a verification.
 type verifiedForm struct {
+	Line        int             `json:"line,omitempty"` // of a file with several
 	Verified    bool            `json:"verified"`
 	Database    string          `json:"database"`
 	Collection  string          `json:"collection"`
@@ -256,7 +292,7 @@ type propertyForm struct {
 	Value   json.RawMessage `json:"value"`
 }
 
-func (p *printer) verifiedJSON(v *proof.Verified, trusted string) error {
+func verifiedFormOf(v *proof.Verified, trusted string) verifiedForm {
 	form := verifiedForm{
 		Verified: trusted != "", Database: v.Database, Collection: v.Collection, Number: v.CollectionID, ID: rawJSON(v.ID), Revision: v.Revision,
 		Operation: v.Operation.String(), Transaction: v.TxID, Time: v.Time.UTC().Format(time.RFC3339), Author: v.Author,
@@ -269,7 +305,7 @@ func (p *printer) verifiedJSON(v *proof.Verified, trusted string) error {
 	for _, property := range v.Properties {
 		form.Properties = append(form.Properties, propertyForm{Pointer: property.Pointer, Value: rawJSON(property.Value)})
 	}
-	return p.object(form)
+	return form
 }
 
 func rawJSON(v value.Value) json.RawMessage { return v.AppendJSON(nil) }

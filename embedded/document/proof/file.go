@@ -30,6 +30,17 @@ func (e *Evidence) Marshal() ([]byte, error) {
 	return encodeFile(f, " ")
 }
 
+// MarshalLine returns the evidence file without white space between its elements, as
+// one line that ends with a newline: so that one file can hold the evidence of
+// several documents (docs/PROOFS.md, section 10).
+func (e *Evidence) MarshalLine() ([]byte, error) {
+	f, err := e.toFile()
+	if err != nil {
+		return nil, err
+	}
+	return encodeFile(f, "")
+}
+
 func encodeFile(f *fileEvidence, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

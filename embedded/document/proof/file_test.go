@@ -187,7 +187,7 @@ func TestFileIsForPeople(t *testing.T) {
 
 // Names and values of any text, which the file escapes no more than JSON demands.
 func TestFileOfAnyText(t *testing.T) {
-	const odd = "<&>\u2028\u2029\u0000\x7f\\\"/~\U0001F600e\u0301"
+	const odd = "\n<&>\u2028\u2029\u0000\x7f\\\"/~\U0001F600e\u0301"
 	l := newLedger(t, odd, 0)
 	rev := l.revision(t, spec{collection: odd, collectionID: 1, id: `1`, body: `{}`, author: odd})
 	body, err := value.Object([]value.Member{{Key: odd, Value: value.String(odd)}})
@@ -205,9 +205,17 @@ func TestFileOfAnyText(t *testing.T) {
 		v, err := e.Verify(l.expect(t, rev, req), l.trusted(1))
 		require.NoError(t, err)
 		require.Equal(t, odd, v.Collection)
-		require.Contains(t, string(file), `<&>`+"\u2028\u2029"+`\u0000`+"\x7f"+`\\\"`)
+		require.Contains(t, string(file), `\n<&>`+"\u2028\u2029"+`\u0000`+"\x7f"+`\\\"`)
 		require.NotContains(t, string(file), `\u2028`)
 		require.NotContains(t, string(file), `\u003c`)
+
+		line, err := l.evidence(t, 1, 0, 1, req).MarshalLine()
+		require.NoError(t, err)
+		require.Equal(t, len(line)-1, bytes.IndexByte(line, '\n'))
+		again, err := Parse(line)
+		require.NoError(t, err)
+		require.Equal(t, e, again)
+
 		escaped := bytes.ReplaceAll(file, []byte("\u2028"), []byte(`\u2028`))
 		_, err = Parse(escaped)
 		requireCheck(t, err, CheckFile)

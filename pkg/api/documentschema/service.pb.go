@@ -26,7 +26,7 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\xcd\x0f\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\x9d\x12\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
@@ -36,7 +36,9 @@ const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\x06Insert\x12\x19.immudoc.v1.InsertRequest\x1a\x1a.immudoc.v1.InsertResponse\"=\x82\xd3\xe4\x93\x027:\x01*\"2/api/immudoc/v1/collections/{collection}/documents\x12\x81\x01\n" +
 	"\aReplace\x12\x1a.immudoc.v1.ReplaceRequest\x1a\x1b.immudoc.v1.ReplaceResponse\"=\x82\xd3\xe4\x93\x027:\x01*\x1a2/api/immudoc/v1/collections/{collection}/documents\x12~\n" +
 	"\x06Update\x12\x19.immudoc.v1.UpdateRequest\x1a\x1a.immudoc.v1.UpdateResponse\"=\x82\xd3\xe4\x93\x027:\x01*22/api/immudoc/v1/collections/{collection}/documents\x12\x85\x01\n" +
-	"\x06Delete\x12\x19.immudoc.v1.DeleteRequest\x1a\x1a.immudoc.v1.DeleteResponse\"D\x82\xd3\xe4\x93\x02>:\x01*\"9/api/immudoc/v1/collections/{collection}/documents:delete\x12y\n" +
+	"\x06Delete\x12\x19.immudoc.v1.DeleteRequest\x1a\x1a.immudoc.v1.DeleteResponse\"D\x82\xd3\xe4\x93\x02>:\x01*\"9/api/immudoc/v1/collections/{collection}/documents:delete\x12\xa5\x01\n" +
+	"\x0eUpdateMatching\x12!.immudoc.v1.UpdateMatchingRequest\x1a\".immudoc.v1.UpdateMatchingResponse\"L\x82\xd3\xe4\x93\x02F:\x01*\"A/api/immudoc/v1/collections/{collection}/documents:updateMatching\x12\xa5\x01\n" +
+	"\x0eDeleteMatching\x12!.immudoc.v1.DeleteMatchingRequest\x1a\".immudoc.v1.DeleteMatchingResponse\"L\x82\xd3\xe4\x93\x02F:\x01*\"A/api/immudoc/v1/collections/{collection}/documents:deleteMatching\x12y\n" +
 	"\x03Get\x12\x16.immudoc.v1.GetRequest\x1a\x17.immudoc.v1.GetResponse\"A\x82\xd3\xe4\x93\x02;:\x01*\"6/api/immudoc/v1/collections/{collection}/documents:get\x12~\n" +
 	"\x05Count\x12\x18.immudoc.v1.CountRequest\x1a\x19.immudoc.v1.CountResponse\"@\x82\xd3\xe4\x93\x02:\x128/api/immudoc/v1/collections/{collection}/documents:count\x12\x8b\x01\n" +
 	"\aHistory\x12\x1a.immudoc.v1.HistoryRequest\x1a\x1b.immudoc.v1.HistoryResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/immudoc/v1/collections/{collection}/documents:history0\x01\x12w\n" +
@@ -54,27 +56,31 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*ReplaceRequest)(nil),               // 6: immudoc.v1.ReplaceRequest
 	(*UpdateRequest)(nil),                // 7: immudoc.v1.UpdateRequest
 	(*DeleteRequest)(nil),                // 8: immudoc.v1.DeleteRequest
-	(*GetRequest)(nil),                   // 9: immudoc.v1.GetRequest
-	(*CountRequest)(nil),                 // 10: immudoc.v1.CountRequest
-	(*HistoryRequest)(nil),               // 11: immudoc.v1.HistoryRequest
-	(*ScanRequest)(nil),                  // 12: immudoc.v1.ScanRequest
-	(*ProveRequest)(nil),                 // 13: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 14: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 15: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 16: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 17: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 18: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 19: immudoc.v1.GetCollectionHistoryResponse
-	(*InsertResponse)(nil),               // 20: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 21: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 22: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 23: immudoc.v1.DeleteResponse
-	(*GetResponse)(nil),                  // 24: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 25: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 26: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 27: immudoc.v1.ScanResponse
-	(*ProveResponse)(nil),                // 28: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 29: immudoc.v1.GetStateResponse
+	(*UpdateMatchingRequest)(nil),        // 9: immudoc.v1.UpdateMatchingRequest
+	(*DeleteMatchingRequest)(nil),        // 10: immudoc.v1.DeleteMatchingRequest
+	(*GetRequest)(nil),                   // 11: immudoc.v1.GetRequest
+	(*CountRequest)(nil),                 // 12: immudoc.v1.CountRequest
+	(*HistoryRequest)(nil),               // 13: immudoc.v1.HistoryRequest
+	(*ScanRequest)(nil),                  // 14: immudoc.v1.ScanRequest
+	(*ProveRequest)(nil),                 // 15: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 16: immudoc.v1.GetStateRequest
+	(*CreateCollectionResponse)(nil),     // 17: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 18: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 19: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 20: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 21: immudoc.v1.GetCollectionHistoryResponse
+	(*InsertResponse)(nil),               // 22: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 23: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 24: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 25: immudoc.v1.DeleteResponse
+	(*UpdateMatchingResponse)(nil),       // 26: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 27: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 28: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 29: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 30: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 31: immudoc.v1.ScanResponse
+	(*ProveResponse)(nil),                // 32: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 33: immudoc.v1.GetStateResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -86,29 +92,33 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	6,  // 6: immudoc.v1.DocumentService.Replace:input_type -> immudoc.v1.ReplaceRequest
 	7,  // 7: immudoc.v1.DocumentService.Update:input_type -> immudoc.v1.UpdateRequest
 	8,  // 8: immudoc.v1.DocumentService.Delete:input_type -> immudoc.v1.DeleteRequest
-	9,  // 9: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
-	10, // 10: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
-	11, // 11: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
-	12, // 12: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
-	13, // 13: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	14, // 14: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	15, // 15: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	16, // 16: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	17, // 17: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	18, // 18: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	19, // 19: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	20, // 20: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	21, // 21: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	22, // 22: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	23, // 23: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	24, // 24: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	25, // 25: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	26, // 26: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	27, // 27: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	28, // 28: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	29, // 29: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	15, // [15:30] is the sub-list for method output_type
-	0,  // [0:15] is the sub-list for method input_type
+	9,  // 9: immudoc.v1.DocumentService.UpdateMatching:input_type -> immudoc.v1.UpdateMatchingRequest
+	10, // 10: immudoc.v1.DocumentService.DeleteMatching:input_type -> immudoc.v1.DeleteMatchingRequest
+	11, // 11: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
+	12, // 12: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
+	13, // 13: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
+	14, // 14: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
+	15, // 15: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	16, // 16: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	17, // 17: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	18, // 18: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	19, // 19: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	20, // 20: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	21, // 21: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	22, // 22: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	23, // 23: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	24, // 24: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	25, // 25: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	26, // 26: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	27, // 27: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	28, // 28: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	29, // 29: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	30, // 30: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	31, // 31: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	32, // 32: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	33, // 33: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	17, // [17:34] is the sub-list for method output_type
+	0,  // [0:17] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -28,6 +28,8 @@ const (
 	DocumentService_Replace_FullMethodName              = "/immudoc.v1.DocumentService/Replace"
 	DocumentService_Update_FullMethodName               = "/immudoc.v1.DocumentService/Update"
 	DocumentService_Delete_FullMethodName               = "/immudoc.v1.DocumentService/Delete"
+	DocumentService_UpdateMatching_FullMethodName       = "/immudoc.v1.DocumentService/UpdateMatching"
+	DocumentService_DeleteMatching_FullMethodName       = "/immudoc.v1.DocumentService/DeleteMatching"
 	DocumentService_Get_FullMethodName                  = "/immudoc.v1.DocumentService/Get"
 	DocumentService_Count_FullMethodName                = "/immudoc.v1.DocumentService/Count"
 	DocumentService_History_FullMethodName              = "/immudoc.v1.DocumentService/History"
@@ -65,6 +67,10 @@ type DocumentServiceClient interface {
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
+	// UpdateMatching applies a merge patch to the documents that match a filter.
+	UpdateMatching(ctx context.Context, in *UpdateMatchingRequest, opts ...grpc.CallOption) (*UpdateMatchingResponse, error)
+	// DeleteMatching writes tombstones for the documents that match a filter.
+	DeleteMatching(ctx context.Context, in *DeleteMatchingRequest, opts ...grpc.CallOption) (*DeleteMatchingResponse, error)
 	// Get reads one document.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
 	// Count counts the documents of a collection.
@@ -180,6 +186,26 @@ func (c *documentServiceClient) Delete(ctx context.Context, in *DeleteRequest, o
 	return out, nil
 }
 
+func (c *documentServiceClient) UpdateMatching(ctx context.Context, in *UpdateMatchingRequest, opts ...grpc.CallOption) (*UpdateMatchingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateMatchingResponse)
+	err := c.cc.Invoke(ctx, DocumentService_UpdateMatching_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) DeleteMatching(ctx context.Context, in *DeleteMatchingRequest, opts ...grpc.CallOption) (*DeleteMatchingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteMatchingResponse)
+	err := c.cc.Invoke(ctx, DocumentService_DeleteMatching_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *documentServiceClient) Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetResponse)
@@ -287,6 +313,10 @@ type DocumentServiceServer interface {
 	Update(context.Context, *UpdateRequest) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
+	// UpdateMatching applies a merge patch to the documents that match a filter.
+	UpdateMatching(context.Context, *UpdateMatchingRequest) (*UpdateMatchingResponse, error)
+	// DeleteMatching writes tombstones for the documents that match a filter.
+	DeleteMatching(context.Context, *DeleteMatchingRequest) (*DeleteMatchingResponse, error)
 	// Get reads one document.
 	Get(context.Context, *GetRequest) (*GetResponse, error)
 	// Count counts the documents of a collection.
@@ -338,6 +368,12 @@ func (UnimplementedDocumentServiceServer) Update(context.Context, *UpdateRequest
 }
 func (UnimplementedDocumentServiceServer) Delete(context.Context, *DeleteRequest) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
+}
+func (UnimplementedDocumentServiceServer) UpdateMatching(context.Context, *UpdateMatchingRequest) (*UpdateMatchingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateMatching not implemented")
+}
+func (UnimplementedDocumentServiceServer) DeleteMatching(context.Context, *DeleteMatchingRequest) (*DeleteMatchingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteMatching not implemented")
 }
 func (UnimplementedDocumentServiceServer) Get(context.Context, *GetRequest) (*GetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
@@ -540,6 +576,42 @@ func _DocumentService_Delete_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_UpdateMatching_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateMatchingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).UpdateMatching(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_UpdateMatching_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).UpdateMatching(ctx, req.(*UpdateMatchingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_DeleteMatching_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteMatchingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).DeleteMatching(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_DeleteMatching_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).DeleteMatching(ctx, req.(*DeleteMatchingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocumentService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetRequest)
 	if err := dec(in); err != nil {
@@ -676,6 +748,14 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Delete",
 			Handler:    _DocumentService_Delete_Handler,
+		},
+		{
+			MethodName: "UpdateMatching",
+			Handler:    _DocumentService_UpdateMatching_Handler,
+		},
+		{
+			MethodName: "DeleteMatching",
+			Handler:    _DocumentService_DeleteMatching_Handler,
 		},
 		{
 			MethodName: "Get",

@@ -803,6 +803,407 @@ func (x *DeleteResponse) GetStateProof() []byte {
 	return nil
 }
 
+type UpdateMatchingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the collection.
+	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	// Encoding of filter, patch and ids, here and in the answer.
+	Encoding Encoding `protobuf:"varint,2,opt,name=encoding,proto3,enum=immudoc.v1.Encoding" json:"encoding,omitempty"`
+	// Change the documents that match this filter, an object of MongoDB's query
+	// language; {} for all of them. It must not be left out.
+	Filter []byte `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Merge patch (RFC 7396) for each of them. It cannot name the _id.
+	Patch []byte `protobuf:"bytes,4,opt,name=patch,proto3" json:"patch,omitempty"`
+	// Ask for proofs: the last transaction the caller trusts, 0 for none yet.
+	TrustedTx *uint64 `protobuf:"varint,5,opt,name=trusted_tx,json=trustedTx,proto3,oneof" json:"trusted_tx,omitempty"`
+	// Most documents to change, those with the lowest ids; fewer are changed where
+	// a transaction holds fewer. 0 for all that match, or none if a transaction
+	// does not hold them.
+	Limit uint32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Change only documents whose ids come behind this one; empty for all.
+	After         []byte `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateMatchingRequest) Reset() {
+	*x = UpdateMatchingRequest{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateMatchingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateMatchingRequest) ProtoMessage() {}
+
+func (x *UpdateMatchingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateMatchingRequest.ProtoReflect.Descriptor instead.
+func (*UpdateMatchingRequest) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UpdateMatchingRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *UpdateMatchingRequest) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *UpdateMatchingRequest) GetFilter() []byte {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *UpdateMatchingRequest) GetPatch() []byte {
+	if x != nil {
+		return x.Patch
+	}
+	return nil
+}
+
+func (x *UpdateMatchingRequest) GetTrustedTx() uint64 {
+	if x != nil && x.TrustedTx != nil {
+		return *x.TrustedTx
+	}
+	return 0
+}
+
+func (x *UpdateMatchingRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *UpdateMatchingRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+type UpdateMatchingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result a document, in the order of their ids. All are of one
+	// transaction; there are none where nothing matches.
+	Results []*WriteResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// The state that all proofs lead to, when proofs were asked for.
+	State *State `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// The state section: from the trusted transaction to that state.
+	StateProof []byte `protobuf:"bytes,3,opt,name=state_proof,json=stateProof,proto3" json:"state_proof,omitempty"`
+	// There are more documents that match behind the last of the results. Only
+	// where the request has a limit; to go on, send the last id as after.
+	More bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	// The transaction as of which the filter was matched: the documents were not
+	// changed by others between it and their own transaction.
+	MatchedTransaction uint64 `protobuf:"varint,5,opt,name=matched_transaction,json=matchedTransaction,proto3" json:"matched_transaction,omitempty"`
+	// How many documents were left out because their content was truncated from
+	// the ledger: whether they match is not known.
+	Truncated uint64 `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Id of the first of them.
+	FirstTruncatedId []byte `protobuf:"bytes,7,opt,name=first_truncated_id,json=firstTruncatedId,proto3" json:"first_truncated_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *UpdateMatchingResponse) Reset() {
+	*x = UpdateMatchingResponse{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateMatchingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateMatchingResponse) ProtoMessage() {}
+
+func (x *UpdateMatchingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateMatchingResponse.ProtoReflect.Descriptor instead.
+func (*UpdateMatchingResponse) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UpdateMatchingResponse) GetResults() []*WriteResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *UpdateMatchingResponse) GetState() *State {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *UpdateMatchingResponse) GetStateProof() []byte {
+	if x != nil {
+		return x.StateProof
+	}
+	return nil
+}
+
+func (x *UpdateMatchingResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *UpdateMatchingResponse) GetMatchedTransaction() uint64 {
+	if x != nil {
+		return x.MatchedTransaction
+	}
+	return 0
+}
+
+func (x *UpdateMatchingResponse) GetTruncated() uint64 {
+	if x != nil {
+		return x.Truncated
+	}
+	return 0
+}
+
+func (x *UpdateMatchingResponse) GetFirstTruncatedId() []byte {
+	if x != nil {
+		return x.FirstTruncatedId
+	}
+	return nil
+}
+
+type DeleteMatchingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the collection.
+	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	// Encoding of filter and ids, here and in the answer.
+	Encoding Encoding `protobuf:"varint,2,opt,name=encoding,proto3,enum=immudoc.v1.Encoding" json:"encoding,omitempty"`
+	// Delete the documents that match this filter, an object of MongoDB's query
+	// language; {} for all of them. It must not be left out.
+	Filter []byte `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Ask for proofs: the last transaction the caller trusts, 0 for none yet.
+	TrustedTx *uint64 `protobuf:"varint,4,opt,name=trusted_tx,json=trustedTx,proto3,oneof" json:"trusted_tx,omitempty"`
+	// Most documents to delete, those with the lowest ids; fewer are deleted where
+	// a transaction holds fewer. 0 for all that match, or none if a transaction
+	// does not hold them.
+	Limit uint32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Delete only documents whose ids come behind this one; empty for all.
+	After         []byte `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteMatchingRequest) Reset() {
+	*x = DeleteMatchingRequest{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteMatchingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteMatchingRequest) ProtoMessage() {}
+
+func (x *DeleteMatchingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteMatchingRequest.ProtoReflect.Descriptor instead.
+func (*DeleteMatchingRequest) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DeleteMatchingRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *DeleteMatchingRequest) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *DeleteMatchingRequest) GetFilter() []byte {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *DeleteMatchingRequest) GetTrustedTx() uint64 {
+	if x != nil && x.TrustedTx != nil {
+		return *x.TrustedTx
+	}
+	return 0
+}
+
+func (x *DeleteMatchingRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *DeleteMatchingRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+type DeleteMatchingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result a document, in the order of their ids. All are of one
+	// transaction; there are none where nothing matches.
+	Results []*WriteResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// The state that all proofs lead to, when proofs were asked for.
+	State *State `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// The state section: from the trusted transaction to that state.
+	StateProof []byte `protobuf:"bytes,3,opt,name=state_proof,json=stateProof,proto3" json:"state_proof,omitempty"`
+	// There are more documents that match behind the last of the results. Only
+	// where the request has a limit; to go on, send the last id as after.
+	More bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	// The transaction as of which the filter was matched: the documents were not
+	// changed by others between it and their own transaction.
+	MatchedTransaction uint64 `protobuf:"varint,5,opt,name=matched_transaction,json=matchedTransaction,proto3" json:"matched_transaction,omitempty"`
+	// How many documents were left out because their content was truncated from
+	// the ledger: whether they match is not known.
+	Truncated uint64 `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Id of the first of them.
+	FirstTruncatedId []byte `protobuf:"bytes,7,opt,name=first_truncated_id,json=firstTruncatedId,proto3" json:"first_truncated_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *DeleteMatchingResponse) Reset() {
+	*x = DeleteMatchingResponse{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteMatchingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteMatchingResponse) ProtoMessage() {}
+
+func (x *DeleteMatchingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteMatchingResponse.ProtoReflect.Descriptor instead.
+func (*DeleteMatchingResponse) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeleteMatchingResponse) GetResults() []*WriteResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *DeleteMatchingResponse) GetState() *State {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *DeleteMatchingResponse) GetStateProof() []byte {
+	if x != nil {
+		return x.StateProof
+	}
+	return nil
+}
+
+func (x *DeleteMatchingResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *DeleteMatchingResponse) GetMatchedTransaction() uint64 {
+	if x != nil {
+		return x.MatchedTransaction
+	}
+	return 0
+}
+
+func (x *DeleteMatchingResponse) GetTruncated() uint64 {
+	if x != nil {
+		return x.Truncated
+	}
+	return 0
+}
+
+func (x *DeleteMatchingResponse) GetFirstTruncatedId() []byte {
+	if x != nil {
+		return x.FirstTruncatedId
+	}
+	return nil
+}
+
 var File_immudoc_v1_write_proto protoreflect.FileDescriptor
 
 const file_immudoc_v1_write_proto_rawDesc = "" +
@@ -894,7 +1295,48 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
-	"stateProofB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
+	"stateProof\"\xf6\x01\n" +
+	"\x15UpdateMatchingRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x120\n" +
+	"\bencoding\x18\x02 \x01(\x0e2\x14.immudoc.v1.EncodingR\bencoding\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\fR\x06filter\x12\x14\n" +
+	"\x05patch\x18\x04 \x01(\fR\x05patch\x12\"\n" +
+	"\n" +
+	"trusted_tx\x18\x05 \x01(\x04H\x00R\ttrustedTx\x88\x01\x01\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05after\x18\a \x01(\fR\x05afterB\r\n" +
+	"\v_trusted_tx\"\xa6\x02\n" +
+	"\x16UpdateMatchingResponse\x121\n" +
+	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
+	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
+	"\vstate_proof\x18\x03 \x01(\fR\n" +
+	"stateProof\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12/\n" +
+	"\x13matched_transaction\x18\x05 \x01(\x04R\x12matchedTransaction\x12\x1c\n" +
+	"\ttruncated\x18\x06 \x01(\x04R\ttruncated\x12,\n" +
+	"\x12first_truncated_id\x18\a \x01(\fR\x10firstTruncatedId\"\xe0\x01\n" +
+	"\x15DeleteMatchingRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x120\n" +
+	"\bencoding\x18\x02 \x01(\x0e2\x14.immudoc.v1.EncodingR\bencoding\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\fR\x06filter\x12\"\n" +
+	"\n" +
+	"trusted_tx\x18\x04 \x01(\x04H\x00R\ttrustedTx\x88\x01\x01\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05after\x18\x06 \x01(\fR\x05afterB\r\n" +
+	"\v_trusted_tx\"\xa6\x02\n" +
+	"\x16DeleteMatchingResponse\x121\n" +
+	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
+	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
+	"\vstate_proof\x18\x03 \x01(\fR\n" +
+	"stateProof\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12/\n" +
+	"\x13matched_transaction\x18\x05 \x01(\x04R\x12matchedTransaction\x12\x1c\n" +
+	"\ttruncated\x18\x06 \x01(\x04R\ttruncated\x12,\n" +
+	"\x12first_truncated_id\x18\a \x01(\fR\x10firstTruncatedIdB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
 var (
 	file_immudoc_v1_write_proto_rawDescOnce sync.Once
@@ -908,46 +1350,56 @@ func file_immudoc_v1_write_proto_rawDescGZIP() []byte {
 	return file_immudoc_v1_write_proto_rawDescData
 }
 
-var file_immudoc_v1_write_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_immudoc_v1_write_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_immudoc_v1_write_proto_goTypes = []any{
-	(*InsertOperation)(nil),  // 0: immudoc.v1.InsertOperation
-	(*InsertRequest)(nil),    // 1: immudoc.v1.InsertRequest
-	(*InsertResponse)(nil),   // 2: immudoc.v1.InsertResponse
-	(*ReplaceOperation)(nil), // 3: immudoc.v1.ReplaceOperation
-	(*ReplaceRequest)(nil),   // 4: immudoc.v1.ReplaceRequest
-	(*ReplaceResponse)(nil),  // 5: immudoc.v1.ReplaceResponse
-	(*UpdateOperation)(nil),  // 6: immudoc.v1.UpdateOperation
-	(*UpdateRequest)(nil),    // 7: immudoc.v1.UpdateRequest
-	(*UpdateResponse)(nil),   // 8: immudoc.v1.UpdateResponse
-	(*DeleteOperation)(nil),  // 9: immudoc.v1.DeleteOperation
-	(*DeleteRequest)(nil),    // 10: immudoc.v1.DeleteRequest
-	(*DeleteResponse)(nil),   // 11: immudoc.v1.DeleteResponse
-	(Encoding)(0),            // 12: immudoc.v1.Encoding
-	(*WriteResult)(nil),      // 13: immudoc.v1.WriteResult
-	(*State)(nil),            // 14: immudoc.v1.State
+	(*InsertOperation)(nil),        // 0: immudoc.v1.InsertOperation
+	(*InsertRequest)(nil),          // 1: immudoc.v1.InsertRequest
+	(*InsertResponse)(nil),         // 2: immudoc.v1.InsertResponse
+	(*ReplaceOperation)(nil),       // 3: immudoc.v1.ReplaceOperation
+	(*ReplaceRequest)(nil),         // 4: immudoc.v1.ReplaceRequest
+	(*ReplaceResponse)(nil),        // 5: immudoc.v1.ReplaceResponse
+	(*UpdateOperation)(nil),        // 6: immudoc.v1.UpdateOperation
+	(*UpdateRequest)(nil),          // 7: immudoc.v1.UpdateRequest
+	(*UpdateResponse)(nil),         // 8: immudoc.v1.UpdateResponse
+	(*DeleteOperation)(nil),        // 9: immudoc.v1.DeleteOperation
+	(*DeleteRequest)(nil),          // 10: immudoc.v1.DeleteRequest
+	(*DeleteResponse)(nil),         // 11: immudoc.v1.DeleteResponse
+	(*UpdateMatchingRequest)(nil),  // 12: immudoc.v1.UpdateMatchingRequest
+	(*UpdateMatchingResponse)(nil), // 13: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingRequest)(nil),  // 14: immudoc.v1.DeleteMatchingRequest
+	(*DeleteMatchingResponse)(nil), // 15: immudoc.v1.DeleteMatchingResponse
+	(Encoding)(0),                  // 16: immudoc.v1.Encoding
+	(*WriteResult)(nil),            // 17: immudoc.v1.WriteResult
+	(*State)(nil),                  // 18: immudoc.v1.State
 }
 var file_immudoc_v1_write_proto_depIdxs = []int32{
-	12, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
+	16, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
 	0,  // 1: immudoc.v1.InsertRequest.operations:type_name -> immudoc.v1.InsertOperation
-	13, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
-	14, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
-	12, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
+	17, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
+	16, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
 	3,  // 5: immudoc.v1.ReplaceRequest.operations:type_name -> immudoc.v1.ReplaceOperation
-	13, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
-	14, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
-	12, // 8: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
+	17, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
+	16, // 8: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
 	6,  // 9: immudoc.v1.UpdateRequest.operations:type_name -> immudoc.v1.UpdateOperation
-	13, // 10: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
-	14, // 11: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
-	12, // 12: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
+	17, // 10: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 11: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
+	16, // 12: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
 	9,  // 13: immudoc.v1.DeleteRequest.operations:type_name -> immudoc.v1.DeleteOperation
-	13, // 14: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
-	14, // 15: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	17, // 14: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 15: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
+	16, // 16: immudoc.v1.UpdateMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	17, // 17: immudoc.v1.UpdateMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 18: immudoc.v1.UpdateMatchingResponse.state:type_name -> immudoc.v1.State
+	16, // 19: immudoc.v1.DeleteMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	17, // 20: immudoc.v1.DeleteMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	18, // 21: immudoc.v1.DeleteMatchingResponse.state:type_name -> immudoc.v1.State
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_write_proto_init() }
@@ -964,13 +1416,15 @@ func file_immudoc_v1_write_proto_init() {
 	file_immudoc_v1_write_proto_msgTypes[7].OneofWrappers = []any{}
 	file_immudoc_v1_write_proto_msgTypes[9].OneofWrappers = []any{}
 	file_immudoc_v1_write_proto_msgTypes[10].OneofWrappers = []any{}
+	file_immudoc_v1_write_proto_msgTypes[12].OneofWrappers = []any{}
+	file_immudoc_v1_write_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_immudoc_v1_write_proto_rawDesc), len(file_immudoc_v1_write_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

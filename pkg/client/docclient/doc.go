@@ -24,7 +24,8 @@
 //     document to which the patch has nothing to add, a deletion to be a
 //     tombstone, and each to be by this session's user. All operations of a
 //     request are in one transaction, which is newer than the state that was
-//     trusted when the request was sent.
+//     trusted when the request was sent. A change by filter is held to the same for
+//     each document that it returns, no two of them the same.
 //  4. The trusted state moves forward only, and only to states that are proved
 //     to continue it, also when several goroutines, clients and processes move
 //     it at the same time: an answer that was proved against an older state is
@@ -45,6 +46,8 @@
 // same user writes the same content twice at the same time, the server may answer
 // both with one of the revisions, and an update's receipt says nothing of the
 // properties that its patch does not name. Use IfRevision where that matters.
+// Of a change by filter no proof shows that the documents matched before it, or that
+// all that matched were changed.
 //
 // Of a collection that was dropped and made again a server could show documents
 // from before. A client refuses them once it has seen the new collection; before

@@ -32,6 +32,10 @@ var (
 	// before you repeat the write.
 	ErrMaybeWritten = errors.New("the write may have been made all the same: read before you repeat it")
 
+	// ErrUnproved means that a list has no evidence to give: it was not verified, or
+	// has not begun.
+	ErrUnproved = errors.New("docclient: the list carries no proofs")
+
 	// ErrClosed is returned by a client and by a pool that was closed.
 	ErrClosed = errors.New("docclient: closed")
 

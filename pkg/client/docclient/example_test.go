@@ -97,3 +97,60 @@ func ExampleClient_Prove() {
 	}
 	fmt.Printf("%d bytes for anybody to verify\n", len(file))
 }
+
+// Documents are changed by filter in transactions of at most 500, each of which is
+// verified; whoever is interrupted goes on behind the last id.
+func ExampleClient_UpdateMatching() {
+	ctx := context.Background()
+	c, err := docclient.Open(ctx, docclient.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(ctx)
+
+	where, err := value.ParseJSON([]byte(`{"city":"London"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	patch, err := value.ParseJSON([]byte(`{"zone":"UTC"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	batch := docclient.MatchingOptions{Limit: 500}
+	for {
+		changed, err := c.UpdateMatching(ctx, "people", where, patch, batch)
+		if err != nil {
+			log.Fatalf("behind %s: %v", batch.After.AppendJSON(nil), err)
+		}
+		if !changed.More {
+			break
+		}
+		batch.After = changed.Documents[len(changed.Documents)-1].ID
+	}
+}
+
+// A list is written as evidence, one file a line, with no further requests.
+func ExampleList_Evidence() {
+	ctx := context.Background()
+	c, err := docclient.Open(ctx, docclient.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(ctx)
+
+	list := c.Scan(ctx, "people", docclient.ListOptions{})
+	for _, err := range list.Documents() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		evidence, err := list.Evidence()
+		if err != nil {
+			log.Fatal(err)
+		}
+		line, err := evidence.MarshalLine()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s", line)
+	}
+}

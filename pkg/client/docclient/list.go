@@ -53,12 +53,28 @@ type List struct {
 	tx        uint64
 	truncated []value.Value
 	stream    iter.Seq2[*Document, error]
+
+	exchange *exchange                     // the list's own
+	proof    *documentschema.DocumentProof // of the document yielded last
 }
 
 // Documents yields the documents as they arrive. An error ends the list: what
 // was yielded before it was verified, what would have followed is unknown.
 // Leaving the loop early cancels the rest.
 func (l *List) Documents() iter.Seq2[*Document, error] { return l.stream }
+
+// Evidence returns evidence of the document that was yielded last, of all of it: what
+// the list was verified with, to be checked by anybody who holds the trusted state
+// that the whole list is anchored in. It takes no further request. Without
+// verification there is none: ErrUnproved.
+func (l *List) Evidence() (*proof.Evidence, error) {
+	if l.proof == nil {
+		return nil, ErrUnproved
+	}
+	return l.exchange.evidence("evidence of a list", &documentschema.DocumentProof{
+		Transaction: l.exchange.section, Document: l.proof.GetDocument(),
+	})
+}
 
 // NextPageToken is where the next page begins, empty after the last one.
 func (l *List) NextPageToken() string { return l.next }
@@ -297,6 +313,9 @@ func (c *Client) runList(ctx context.Context, collection string, o ListOptions, 
 			}
 			if count++; o.Limit != 0 && count > o.Limit && !e.unverified {
 				return refusedf(what, proof.CheckHistory, "more than the %d entries that were asked for", o.Limit)
+			}
+			if !e.unverified {
+				l.exchange, l.proof = e, d.GetProof()
 			}
 			if !yield(doc, nil) {
 				return nil

@@ -74,15 +74,23 @@ func (c *Client) write(ctx context.Context, collection string, kind proof.Operat
 	answered := false
 	documents, err := c.tryWrite(ctx, collection, kind, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		got, err := call(ops, trusted)
-		// The answer, of which this client takes less than the server makes, was too large.
-		answered = err == nil || status.Code(err) == codes.ResourceExhausted && Reason(err) == ""
+		answered = wasAnswered(err)
 		return got, err
 	})
 	if err != nil && answered {
-		return nil, fmt.Errorf("%w (%w)", err, ErrMaybeWritten)
+		return nil, maybeWritten(err)
 	}
 	return documents, err
 }
+
+// wasAnswered reports whether the server did what a call asked for, as far as can be
+// told: it answered, or its answer, of which this client takes less than the server
+// makes, was too large.
+func wasAnswered(err error) bool {
+	return err == nil || status.Code(err) == codes.ResourceExhausted && Reason(err) == ""
+}
+
+func maybeWritten(err error) error { return fmt.Errorf("%w (%w)", err, ErrMaybeWritten) }
 
 func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
 	what := fmt.Sprintf("%s of %d documents in %s", kind, len(ops), collection)

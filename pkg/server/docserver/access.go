@@ -31,6 +31,8 @@ var methods = map[string]access{
 	schema.DocumentService_Replace_FullMethodName:              {auth.PermissionRW, true},
 	schema.DocumentService_Update_FullMethodName:               {auth.PermissionRW, true},
 	schema.DocumentService_Delete_FullMethodName:               {auth.PermissionRW, true},
+	schema.DocumentService_UpdateMatching_FullMethodName:       {auth.PermissionRW, true},
+	schema.DocumentService_DeleteMatching_FullMethodName:       {auth.PermissionRW, true},
 	schema.DocumentService_GetCollection_FullMethodName:        {auth.PermissionR, false},
 	schema.DocumentService_ListCollections_FullMethodName:      {auth.PermissionR, false},
 	schema.DocumentService_GetCollectionHistory_FullMethodName: {auth.PermissionR, false},

@@ -26,7 +26,7 @@ func TestEveryMethodHasItsPermission(t *testing.T) {
 		require.Contains(t, methods, name)
 		declared = append(declared, name)
 	}
-	writes := []string{"CreateCollection", "DropCollection", "Insert", "Replace", "Update", "Delete"}
+	writes := []string{"CreateCollection", "DropCollection", "Insert", "Replace", "Update", "Delete", "UpdateMatching", "DeleteMatching"}
 	for name, need := range methods {
 		require.Contains(t, declared, name)
 		write := slices.Contains(writes, name[len("/immudoc.v1.DocumentService/"):])
@@ -69,6 +69,14 @@ var calls = []struct {
 	}},
 	{schema.DocumentService_Update_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.Update(ctx, &schema.UpdateRequest{Collection: "things", Operations: []*schema.UpdateOperation{{Id: []byte("1"), Patch: []byte(`{"n":3}`)}}})
+		return err
+	}},
+	{schema.DocumentService_UpdateMatching_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.UpdateMatching(ctx, &schema.UpdateMatchingRequest{Collection: "things", Filter: []byte(`{"n":3}`), Patch: []byte(`{"n":4}`)})
+		return err
+	}},
+	{schema.DocumentService_DeleteMatching_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.DeleteMatching(ctx, &schema.DeleteMatchingRequest{Collection: "things", Filter: []byte(`{"n":5}`)})
 		return err
 	}},
 	{schema.DocumentService_Get_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {

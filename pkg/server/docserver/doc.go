@@ -10,7 +10,7 @@
 //  2. A database is held for one part of an answer at most, about a second, and
 //     never while a client or a later transaction is waited for, so that it can
 //     be unloaded, evicted and opened again meanwhile. A write is held until it
-//     is answered, a count until it has counted.
+//     is answered; a change by filter from when it has found what it changes.
 //  3. All parts of a stream and all pages of a list look at one transaction of
 //     one database. What they need to go on is in the token; the server keeps
 //     no state of them.

@@ -29,13 +29,8 @@ func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, 
 	if n == 0 {
 		return nil, inField("operations", fmt.Errorf("%w: there are none", document.ErrInvalidDocument))
 	}
-	if trusted != nil { // find out before writing, not after
-		if newest, err := c.engine.State(ctx); err != nil || *trusted > newest.TxID {
-			if err == nil {
-				err = fmt.Errorf("%w: transaction %d is trusted, the newest is %d", errAhead, *trusted, newest.TxID)
-			}
-			return nil, err
-		}
+	if err := c.known(ctx, trusted); err != nil {
+		return nil, err
 	}
 	var ops []document.Op
 	for i := range n {
@@ -49,9 +44,30 @@ func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, 
 	if err != nil {
 		return nil, err
 	}
-	// The write is done: from here on no error may hide it.
+	return s.receipts(ctx, c, encoding, docs, trusted)
+}
+
+// known refuses a caller that trusts more than the ledger has: before a write, not
+// after.
+func (c *call) known(ctx context.Context, trusted *uint64) error {
+	if trusted == nil {
+		return nil
+	}
+	newest, err := c.engine.State(ctx)
+	if err == nil && *trusted > newest.TxID {
+		err = fmt.Errorf("%w: transaction %d is trusted, the newest is %d", errAhead, *trusted, newest.TxID)
+	}
+	return err
+}
+
+// receipts answers a write that is done, all in one transaction. From here on no
+// error may hide it.
+func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encoding, docs []*document.Document, trusted *uint64) (*written, error) {
 	ctx = context.WithoutCancel(ctx)
 	p, err := s.newProver(ctx, c, trusted)
+	if err != nil && len(docs) == 0 {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: written as transaction %d, but the receipt could not be made: %w", document.ErrOutcomeUnknown, docs[0].Tx, err)
 	}
