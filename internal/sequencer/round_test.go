@@ -229,7 +229,7 @@ func TestPreparedForAnotherCollection(t *testing.T) {
 	f := newFixture(t, nil)
 	coll := f.create("c")
 	op := insert("c", "a", 1)
-	require.NoError(t, op.Prepare(coll))
+	require.NoError(t, op.Prepare(coll, nil))
 	require.NotNil(t, op.prepared)
 	f.do(&Op{Collection: "c", Drop: true})
 	f.do(&Op{Collection: "c", Define: &catalog.Collection{Name: "c", Mode: 1}})
