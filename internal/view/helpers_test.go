@@ -73,6 +73,9 @@ func (m model) scan(r Range, at uint64) []string {
 		if r.After != nil && (!r.Desc && key <= string(r.After) || r.Desc && key >= string(r.After)) {
 			continue
 		}
+		if r.From != nil && key < string(r.From) || r.To != nil && key >= string(r.To) {
+			continue
+		}
 		if v, ok := m.at(key, at); ok {
 			out = append(out, v.shown(key))
 		}

@@ -139,6 +139,15 @@ func (m *modelTest) compareScan(v *View, at uint64) {
 	if m.rng.IntN(2) == 0 {
 		r.After = append(slices.Clone(r.Prefix), byte(m.rng.IntN(45)))[:len(r.Prefix)+m.rng.IntN(2)]
 	}
+	within := func() []byte {
+		return append(slices.Clone(r.Prefix), byte(m.rng.IntN(45)), byte(m.rng.IntN(45)))[:len(r.Prefix)+m.rng.IntN(3)]
+	}
+	if m.rng.IntN(2) == 0 {
+		r.From = within()
+	}
+	if m.rng.IntN(2) == 0 {
+		r.To = within()
+	}
 	var got []string
 	for version, err := range v.Scan(context.Background(), r, at) {
 		require.NoError(m.t, err)

@@ -12,12 +12,35 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Range says which keys a scan visits: those that start with Prefix and lie
-// beyond After (exclusive) in the direction of the scan.
+// Range says which keys a scan visits: those that start with Prefix, are not less
+// than From but less than To, and lie beyond After (exclusive) in the direction of
+// the scan.
 type Range struct {
 	Prefix []byte
-	After  []byte // nil: from the first key of the prefix
+	From   []byte // nil: from the first key of the prefix
+	To     []byte // nil: to the last key of the prefix
+	After  []byte // nil: from the end where the scan begins
 	Desc   bool
+}
+
+// start is the key where a scan begins, and whether it is visited itself; nil for
+// the end of the prefix.
+func (r Range) start() (key []byte, inclusive bool) {
+	switch {
+	case r.Desc && r.To != nil && (r.After == nil || bytes.Compare(r.To, r.After) < 0):
+		return r.To, false
+	case !r.Desc && r.From != nil && bytes.Compare(r.From, r.After) > 0:
+		return r.From, true
+	}
+	return r.After, false
+}
+
+// beyond reports whether a key lies behind the end of the range.
+func (r Range) beyond(key string) bool {
+	if r.Desc {
+		return r.From != nil && key < string(r.From)
+	}
+	return r.To != nil && key >= string(r.To)
 }
 
 // Scan yields for each key in the range its version at a moment (see
@@ -108,6 +131,7 @@ func (v *View) takeIndexed(c *indexCursor, at uint64) (Version, bool, error) {
 // indexCursor walks the keys of the snapshot.
 type indexCursor struct {
 	ctx    context.Context
+	within Range
 	reader store.KeyReader
 	key    []byte
 	ref    store.ValueRef
@@ -116,15 +140,17 @@ type indexCursor struct {
 }
 
 func (v *View) openIndexed(ctx context.Context, r Range) (*indexCursor, error) {
+	seek, inclusive := r.start()
 	reader, err := v.snapshot.NewKeyReader(store.KeyReaderSpec{
-		Prefix:    r.Prefix,
-		SeekKey:   r.After,
-		DescOrder: r.Desc,
+		Prefix:        r.Prefix,
+		SeekKey:       seek,
+		InclusiveSeek: inclusive,
+		DescOrder:     r.Desc,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the index: %w", err)
 	}
-	return &indexCursor{ctx: ctx, reader: reader}, nil
+	return &indexCursor{ctx: ctx, within: r, reader: reader}, nil
 }
 
 func (c *indexCursor) close() { _ = c.reader.Close() }
@@ -134,7 +160,7 @@ func (c *indexCursor) fill() error {
 		return nil
 	}
 	key, ref, err := c.reader.Read(c.ctx)
-	if errors.Is(err, store.ErrNoMoreEntries) {
+	if errors.Is(err, store.ErrNoMoreEntries) || err == nil && c.within.beyond(string(key)) {
 		c.done = true
 		return nil
 	}
@@ -148,20 +174,22 @@ func (c *indexCursor) fill() error {
 // overlayCursor walks the distinct keys of the overlay.
 type overlayCursor struct {
 	iter    btree.IterG[entry]
+	within  Range
 	prefix  string
 	key     string
-	started bool
+	started bool // key was visited, or is to be passed over
 	seek    entry
-	desc    bool
 	valid   bool
 	done    bool
 }
 
 func openOverlay(tree *btree.BTreeG[entry], r Range) *overlayCursor {
-	c := &overlayCursor{iter: tree.Iter(), prefix: string(r.Prefix), desc: r.Desc}
-	switch {
-	case r.After != nil:
-		c.key, c.started = string(r.After), true
+	c := &overlayCursor{iter: tree.Iter(), within: r, prefix: string(r.Prefix)}
+	switch start, inclusive := r.start(); {
+	case start != nil && inclusive:
+		c.seek = entry{key: string(start)}
+	case start != nil:
+		c.key, c.started = string(start), true
 	case r.Desc:
 		c.seek = entry{key: prefixEnd(r.Prefix)}
 	default:
@@ -189,12 +217,12 @@ func (c *overlayCursor) fill() {
 	seek := c.seek
 	if c.started { // beyond all versions of the last key
 		seek = entry{key: c.key, tx: Newest}
-		if c.desc {
+		if c.within.Desc {
 			seek.tx = 0
 		}
 	}
 	c.started = true
-	if !c.position(seek) || !strings.HasPrefix(c.iter.Item().key, c.prefix) {
+	if !c.position(seek) || !strings.HasPrefix(c.iter.Item().key, c.prefix) || c.within.beyond(c.iter.Item().key) {
 		c.done = true
 		return
 	}
@@ -204,7 +232,7 @@ func (c *overlayCursor) fill() {
 // position moves to the first entry at or after seek, or, descending, to the
 // last entry before it. No entry has transaction 0 or Newest.
 func (c *overlayCursor) position(seek entry) bool {
-	if !c.desc {
+	if !c.within.Desc {
 		return c.iter.Seek(seek)
 	}
 	if c.iter.Seek(seek) {
