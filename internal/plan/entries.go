@@ -142,7 +142,7 @@ func (p *prepared) enforced(c *conjunct, bounds []*bound) bool {
 		}
 		for _, a := range b.from {
 			// An array that is named by its index is looked at as such, yet its elements have entries.
-			if a.direct && a.set().exact && (p.Exact || !a.indexed) && (a == c.atom || tag(c.expr) == 'e' && !a.set().missing) {
+			if (p.Exact || !a.indexed) && (a == c.atom && a.set().exact || tag(c.expr) == 'e' && !a.set().missing) {
 				return true
 			}
 		}

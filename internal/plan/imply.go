@@ -79,10 +79,8 @@ func (a *atom) implies(b *atom) bool {
 				return !ok || !cond.Pattern.MatchString(text)
 			})
 		}
-	case filter.Size, filter.ElemMatch:
-		return false // about places, not values
 	}
-	return b.element == nil && b.set().exact && a.set().within(b.set())
+	return b.set().exact && a.set().within(b.set())
 }
 
 // valuesOf is the values to one of which a condition wants a value to be equal.

@@ -8,9 +8,7 @@ import (
 // atom is a condition on the values at one path.
 type atom struct {
 	path string
-	cond filter.Expr
-	// direct says that the atom is a condition of the filter itself, not one that $elemMatch has follow.
-	direct bool
+	cond filter.Expr // nil if element is set
 	// element says that it is about elements of arrays at the path, all of them conditions on the same one.
 	element []filter.Expr
 	indexed bool // a step of the path is a number
@@ -135,7 +133,7 @@ func (s *scope) add(e filter.Expr, prefix fieldpath.Path, direct bool) {
 		s.addOr(e, prefix, direct)
 		return
 	case filter.Not:
-		if inner, ok := e.Of.(filter.Not); ok {
+		if inner, ok := bare(e.Of).(filter.Not); ok {
 			s.add(inner.Of, prefix, direct)
 			return
 		}
@@ -150,13 +148,33 @@ func (s *scope) add(e filter.Expr, prefix fieldpath.Path, direct bool) {
 		}
 		return
 	}
-	a := &atom{path: path.String(), cond: e, direct: direct, indexed: path.Indexes() > 0}
+	a := &atom{path: path.String(), cond: e, indexed: path.Indexes() > 0}
 	if direct {
 		s.conjuncts = append(s.conjuncts, &conjunct{expr: e, atom: a})
 	}
 	s.addAtom(a)
 	if e, ok := e.(filter.ElemMatch); ok {
 		s.addElement(e, path)
+	}
+}
+
+// bare takes a condition out of lists of one.
+func bare(e filter.Expr) filter.Expr {
+	for {
+		switch list := e.(type) {
+		case filter.And:
+			if len(list.Of) != 1 {
+				return e
+			}
+			e = list.Of[0]
+		case filter.Or:
+			if len(list.Of) != 1 {
+				return e
+			}
+			e = list.Of[0]
+		default:
+			return e
+		}
 	}
 }
 
