@@ -11,7 +11,6 @@ import (
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/index"
 	"github.com/immudoc/immudoc/internal/keys"
-	"github.com/immudoc/immudoc/internal/record"
 	"github.com/immudoc/immudoc/internal/sequencer"
 	"github.com/immudoc/immudoc/internal/view"
 )
@@ -208,16 +207,12 @@ func backfillDocument(ix *catalog.Index, version view.Version) (*sequencer.Backf
 		return nil, err
 	}
 	d := &sequencer.BackfillDocument{Key: bytes.Clone(version.Key), ID: id, Tx: version.Tx}
-	b, err := version.Value()
+	rec, err := recordOf(version)
 	if errors.Is(err, ErrValueGone) { // nobody knows what the index should have of it
 		_, _ = rand.Read(d.Seed[:]) // never fails
 		d.Entries = [][]byte{keys.IndexMark(ix.Collection, ix.ID, keys.MarkStale, d.Key)}
 		return d, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	rec, err := record.Decode(b)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package document
 
 import (
 	"time"
-
-	"github.com/immudoc/immudoc/internal/sorter"
 )
 
 // WithClock gives an engine another clock than the computer's.
@@ -12,11 +10,26 @@ func (o AttachOptions) WithClock(now func() time.Time) AttachOptions {
 	return o
 }
 
-// WithMemory returns a sorted reading that spills early.
-func (s *Sorted) WithMemory(bytes, limit int) *Sorted {
-	s.sorter = sorter.New(bytes, limit+int(s.opts.Skip), "")
-	return s
+// WithMemory returns a query that spills early.
+func (q *Query) WithMemory(bytes int) *Query {
+	q.memory = bytes
+	return q
 }
 
 // Spilled returns how many bytes went to files.
-func (s *Sorted) Spilled() int64 { return s.sorter.Spilled() }
+func (q *Query) Spilled() int64 {
+	if q.sorter == nil {
+		return 0
+	}
+	return q.sorter.Spilled()
+}
+
+// Plan returns which accesses the query reads by, and in which order it gives them.
+func (q *Query) Plan() (indexes []string, order int) {
+	for _, a := range q.plan.Accesses {
+		if a.Index != nil {
+			indexes = append(indexes, a.Index.Name)
+		}
+	}
+	return indexes, int(q.plan.Order)
+}

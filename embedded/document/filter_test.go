@@ -235,17 +235,17 @@ func TestCountInSteps(t *testing.T) {
 	even, err := filter.Parse(parse(t, `{"_id":{"$mod":[2,0]}}`))
 	require.NoError(t, err)
 	for want, f := range map[uint64]filter.Filter{n: {}, n / 2: even} {
-		sum, steps, after := uint64(0), 0, value.Null()
+		q := document.NewQuery("c", document.QueryOptions{Filter: f})
+		sum, steps := uint64(0), 0
 		for more := true; more; steps++ {
-			count, err := e.CountStep(ctx, "c", document.ScanOptions{Filter: f, After: after, Pause: time.Unix(1, 0)})
+			count, err := q.Count(ctx, e, time.Unix(1, 0))
 			var paused *document.PausedError
-			if more = errors.As(err, &paused); more {
-				after = paused.After
-			} else {
+			if more = errors.As(err, &paused); !more {
 				require.NoError(t, err)
 			}
 			sum += count
 		}
+		require.NoError(t, q.Close())
 		require.Equal(t, want, sum)
 		require.Greater(t, steps, 2)
 	}

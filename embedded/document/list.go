@@ -1,7 +1,6 @@
 package document
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,44 +142,37 @@ func (e *Engine) Count(ctx context.Context, collection string, at Moment) (count
 	return e.CountMatching(ctx, collection, at, filter.Filter{})
 }
 
-// CountMatching is Count for the documents that match a filter, which it reads. A
-// document whose content was truncated is a [GoneError]: whether it would match is
-// not known.
+// CountMatching is Count for the documents that match a filter. It reads them, unless
+// an index knows. A document whose content was truncated is a [GoneError]: whether it
+// would match is not known.
 func (e *Engine) CountMatching(ctx context.Context, collection string, at Moment, f filter.Filter) (count, tx uint64, err error) {
 	if tx, err = e.Resolve(ctx, at); err != nil {
 		return 0, 0, err
 	}
-	count, err = e.CountStep(ctx, collection, ScanOptions{At: Moment{Tx: tx}, Filter: f})
+	q := NewQuery(collection, QueryOptions{Tx: tx, Filter: f})
+	defer q.Close() //nolint:errcheck // temporary files
+	count, err = q.Count(ctx, e, time.Time{})
 	return count, tx, err
 }
 
-// CountStep counts what [Engine.Scan] would yield, and ends as it does: with a
-// [PausedError] the count is that of the documents up to there.
-func (e *Engine) CountStep(ctx context.Context, collection string, opts ScanOptions) (count uint64, err error) {
-	if !opts.Filter.Empty() {
-		for _, err := range e.Scan(ctx, collection, opts) {
-			if err != nil {
-				return count, err
+// Find yields the documents that match a filter, in an order, all as they were at
+// one moment. It is a [Query] done at once: opts.Tx is set by it.
+func (e *Engine) Find(ctx context.Context, collection string, at Moment, opts QueryOptions) iter.Seq2[*Document, error] {
+	return func(yield func(*Document, error) bool) {
+		var err error
+		if opts.Tx, err = e.Resolve(ctx, at); err != nil {
+			yield(nil, err)
+			return
+		}
+		q := NewQuery(collection, opts)
+		defer q.Close() //nolint:errcheck // temporary files
+		for d, err := range q.Documents(ctx, e, time.Time{}) {
+			if !yield(d, err) {
+				return
 			}
-			count++
 		}
-		return count, nil
 	}
-	var last view.Version
-	err = e.scan(ctx, collection, opts, func(_ *catalog.Collection, version view.Version) (bool, error) {
-		if count > 0 && count%countPatience == 0 && !opts.Pause.IsZero() && time.Now().After(opts.Pause) {
-			_, id, err := keys.ParseDocument(last.Key)
-			return false, cmp.Or(err, error(&PausedError{After: id}))
-		}
-		last = version
-		count++
-		return true, nil
-	})
-	return count, classify(err)
 }
-
-// countPatience is how many documents are counted before the clock is looked at.
-const countPatience = 1000
 
 // scan visits the documents that exist at a moment until visit returns false.
 func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, visit func(*catalog.Collection, view.Version) (bool, error)) error {

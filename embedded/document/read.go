@@ -78,11 +78,7 @@ func notFound(ctx context.Context, v *view.View, key []byte, collection string, 
 
 // document reads the record of a version.
 func (e *Engine) document(coll *catalog.Collection, id value.Value, version view.Version) (*Document, error) {
-	b, err := version.Value()
-	if err != nil {
-		return nil, fmt.Errorf("document %s in %s: %w", id.AppendJSON(nil), coll.Name, classify(err))
-	}
-	rec, err := record.Decode(b)
+	rec, err := recordOf(version)
 	if err != nil {
 		return nil, fmt.Errorf("document %s in %s: %w", id.AppendJSON(nil), coll.Name, classify(err))
 	}
@@ -98,4 +94,12 @@ func (e *Engine) document(coll *catalog.Collection, id value.Value, version view
 		Revision: rec.Revision, Tx: version.Tx, Time: at,
 		Author: rec.Author, Operation: rec.Operation, record: rec,
 	}, nil
+}
+
+func recordOf(version view.Version) (*record.Record, error) {
+	b, err := version.Value()
+	if err != nil {
+		return nil, err
+	}
+	return record.Decode(b)
 }

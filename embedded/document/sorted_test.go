@@ -132,10 +132,10 @@ func TestSortedAgainstTheReference(t *testing.T) {
 
 		var got []value.Value
 		pageSize := 1 + rnd.IntN(30)
-		opts := document.SortedOptions{Tx: tx, Filter: f, Limit: pageSize + 1, Skip: uint64(rnd.IntN(3) * rnd.IntN(40))}
+		opts := document.QueryOptions{Tx: tx, Filter: f, Sort: order, Limit: pageSize + 1, Skip: uint64(rnd.IntN(3) * rnd.IntN(40))}
 		want = want[min(len(want), int(opts.Skip)):]
 		for more := true; more; {
-			sorted := document.NewSorted("c", order, opts).WithMemory(1+rnd.IntN(2000), opts.Limit)
+			sorted := document.NewQuery("c", opts).WithMemory(1 + rnd.IntN(2000))
 			page := 0
 			for more = true; more && page < pageSize; {
 				more = false
@@ -160,8 +160,13 @@ func TestSortedAgainstTheReference(t *testing.T) {
 				cancel()
 			}
 			spilled += sorted.Spilled()
-			if opts.Skip = 0; sorted.Position() != nil {
-				opts.Behind = sorted.Position()
+			opts.Skip = 0
+			behind, err := sorted.Position(ctx)
+			require.NoError(t, err)
+			if _, byID := order.ByID(); behind != nil && byID {
+				opts.After = sorted.After()
+			} else if behind != nil {
+				opts.Behind = behind
 			}
 			require.NoError(t, sorted.Close())
 		}

@@ -74,39 +74,33 @@ func (s *service) Count(ctx context.Context, r *schema.CountRequest) (*schema.Co
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	m, since, after := &schema.CountResponse{}, r.SinceTx, value.Null()
+	m, since := &schema.CountResponse{}, r.SinceTx
+	var q *document.Query
 	for {
 		c, err := s.take(ctx, g, since)
 		if err != nil {
 			return nil, err
 		}
-		n, err := c.count(m, r.Collection, at, document.ScanOptions{Filter: f, After: after, Pause: time.Now().Add(partTime)})
+		if q == nil {
+			if m.Transaction, err = c.engine.Resolve(c.ctx, at); err == nil {
+				q = document.NewQuery(r.Collection, document.QueryOptions{Tx: m.Transaction, Filter: f, Sorting: s.sort})
+				defer q.Close() //nolint:errcheck // temporary files
+			}
+		}
+		var n uint64
+		if err == nil {
+			n, err = q.Count(c.ctx, c.engine, time.Now().Add(partTime))
+			m.Count += n // what was counted is, whatever ended it
+		}
 		interrupted := c.interrupted()
 		c.release()
 		var paused *document.PausedError
 		switch {
-		case err == nil || errors.As(err, &paused):
-			m.Count += n
-		case !interrupted:
-			return nil, toStatus(ofCollection(r.Collection, err))
-		}
-		if err == nil {
+		case err == nil:
 			return m, nil
-		}
-		if paused != nil {
-			after = paused.After
+		case !interrupted && !errors.As(err, &paused):
+			return nil, toStatus(ofCollection(r.Collection, err))
 		}
 		since = m.Transaction
 	}
-}
-
-// count counts one step, as of the transaction that m names, or that is fixed first.
-func (c *call) count(m *schema.CountResponse, collection string, at document.Moment, opts document.ScanOptions) (n uint64, err error) {
-	if m.Transaction == 0 {
-		if m.Transaction, err = c.engine.Resolve(c.ctx, at); err != nil {
-			return 0, err
-		}
-	}
-	opts.At = document.Moment{Tx: m.Transaction}
-	return c.engine.CountStep(c.ctx, collection, opts)
 }

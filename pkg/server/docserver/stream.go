@@ -33,7 +33,6 @@ type streaming struct {
 	token     string
 	limit     uint32 // documents left to send, if limited
 	limited   bool
-	skip      uint64 // documents left to leave out
 
 	// read yields the documents beyond the page's position, which position makes
 	// of the last document read.
@@ -41,11 +40,10 @@ type streaming struct {
 	position func(*document.Document) value.Value
 	// goesBeyond: what was truncated is named, and the list goes on.
 	goesBeyond bool
-	// sorted reads in another order than that of the ids; made when the
-	// transaction is known.
-	sorted *document.Sorted
-	// close releases what read holds from part to part; may be nil.
-	close func() error
+	// query is what read reads, of a scan; made when the transaction is known.
+	query *document.Query
+	// sorted: it reads in another order than that of the ids.
+	sorted bool
 
 	page    page
 	started bool    // the moment and the anchor are fixed
@@ -64,9 +62,11 @@ type part struct {
 
 // run sends the parts of a stream.
 func (st *streaming) run(ctx context.Context, send func(*part, uint64) error) error {
-	if st.close != nil {
-		defer func() { _ = st.close() }() // of temporary files
-	}
+	defer func() {
+		if st.query != nil {
+			_ = st.query.Close() // of temporary files
+		}
+	}()
 	for {
 		p, err := st.next(ctx)
 		if err != nil {
@@ -154,36 +154,32 @@ func (st *streaming) start(c *call) error {
 // fill reads documents into a part until it is full, the page is, or there are
 // no more.
 func (st *streaming) fill(c *call, out *part) error {
-	deadline, size, skipped := time.Now().Add(partTime), 0, false
+	deadline, size := time.Now().Add(partTime), 0
 	for d, err := range st.read(c.ctx, c.engine, st.page) {
 		var gone *document.GoneError
 		var paused *document.PausedError
 		switch {
 		case errors.As(err, &paused): // nothing was found for a while
-			if st.sorted == nil {
-				st.page.after = paused.After
-			}
 			return nil
 		case err != nil && !errors.As(err, &gone):
 			return err
 		}
 		n := len(out.documents) + len(out.truncated)
 		switch {
-		case st.limited && st.limit == 0 && (gone == nil || st.sorted == nil): // one more than the page holds: there is a next page
-			if st.sorted != nil {
-				st.page.position = value.Bytes(st.sorted.Position())
+		case st.limited && st.limit == 0 && (gone == nil || !st.sorted): // one more than the page holds: there is a next page
+			if st.sorted {
+				position, err := st.query.Position(c.ctx)
+				if err != nil {
+					return err
+				}
+				st.page.position = value.Bytes(position)
 			}
 			out.last, out.next = true, st.page.token()
 			return nil
-		case n >= partDocs, size >= partBytes, (n > 0 || skipped) && time.Now().After(deadline):
+		case n >= partDocs, size >= partBytes, n > 0 && time.Now().After(deadline):
 			return nil
-		case gone != nil && st.sorted != nil: // it has no place in the order, and takes none of the page
+		case gone != nil && st.sorted: // it has no place in the order, and takes none of the page
 			out.truncated = append(out.truncated, encode(st.encoding, gone.ID))
-			continue
-		case st.skip > 0:
-			st.skip--
-			skipped = true
-			st.page.after = idOf(d, gone)
 			continue
 		}
 		st.limit--
@@ -247,63 +243,49 @@ func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
 		service: s, method: schema.DocumentService_Scan_FullMethodName,
 		encoding: r.Encoding, proofOnly: r.ProofOnly, trusted: r.TrustedTx, at: r.At, since: r.SinceTx, token: r.PageToken,
 		limit: r.PageSize, limited: r.PageSize > 0,
-		page: page{stream: "scan", collection: r.Collection, desc: r.Descending, filter: hash, sort: order.String()},
-		read: func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
-			return e.Scan(ctx, p.collection, document.ScanOptions{
-				At: document.Moment{Tx: p.tx}, Desc: p.desc, After: p.after, Filter: f, Pause: time.Now().Add(partTime),
-			})
-		},
+		page:       page{stream: "scan", collection: r.Collection, desc: r.Descending, filter: hash, sort: order.String()},
 		position:   func(d *document.Document) value.Value { return d.ID },
 		goesBeyond: true,
 	}
-	if r.PageToken == "" {
-		st.skip = r.Skip
-	}
+	opts := document.QueryOptions{Filter: f, Sort: order, Desc: r.Descending, Sorting: s.sort}
 	if descending, byID := order.ByID(); byID {
-		st.page.desc, st.page.sort = r.Descending || descending, ""
-		return st, nil
+		opts.Sort, opts.Desc = nil, r.Descending || descending
+		st.page.desc, st.page.sort = opts.Desc, ""
+	} else {
+		st.sorted = true
 	}
-	select {
-	case s.sorting <- struct{}{}:
-	default:
-		return nil, refuse(codes.ResourceExhausted, "TOO_MANY_SORTS", "%d sorted listings are under way, the limit; try again later, or list without an order", cap(s.sorting))
+	if r.PageToken == "" {
+		opts.Skip = r.Skip
 	}
-	opts := document.SortedOptions{Filter: f, Skip: st.skip}
 	if st.limited {
 		opts.Limit = int(r.PageSize) + 1 // the one more tells that there is a next page
 	}
-	st.skip = 0
 	st.read = func(ctx context.Context, e *document.Engine, p page) iter.Seq2[*document.Document, error] {
-		if st.sorted == nil {
-			opts.Tx = p.tx
+		if st.query == nil {
+			opts.Tx, opts.After = p.tx, p.after
 			if behind, ok := p.position.AsBytes(); ok {
-				opts.Behind = behind
+				opts.After, opts.Behind = value.Null(), behind
 			}
-			st.sorted = document.NewSorted(p.collection, order, opts)
+			st.query = document.NewQuery(p.collection, opts)
 		}
-		return st.sorted.Documents(ctx, e, time.Now().Add(partTime))
-	}
-	st.close = func() error {
-		<-s.sorting
-		if st.sorted == nil {
-			return nil
-		}
-		return st.sorted.Close()
+		return st.query.Documents(ctx, e, time.Now().Add(partTime))
 	}
 	return st, nil
+}
+
+// sort lets a query take memory to sort.
+func (s *service) sort() (done func(), err error) {
+	select {
+	case s.sorting <- struct{}{}:
+		return func() { <-s.sorting }, nil
+	default:
+		return nil, refuse(codes.ResourceExhausted, "TOO_MANY_SORTS", "%d readings that sort are under way, the limit; try again later, or list without an order", cap(s.sorting))
+	}
 }
 
 // maxSorting is how many sorted listings may be under way in a server: each holds
 // up to document.SortMemory, for as long as its client takes.
 const maxSorting = 16
-
-// idOf is the id of what a list is at.
-func idOf(d *document.Document, gone *document.GoneError) value.Value {
-	if gone != nil {
-		return gone.ID
-	}
-	return d.ID
-}
 
 // History implements [schema.DocumentServiceServer].
 func (s *service) History(r *schema.HistoryRequest, stream schema.DocumentService_HistoryServer) error {

@@ -469,18 +469,18 @@ func TestSortedListingsAreBounded(t *testing.T) {
 	c.createCollection(t, "things")
 	c.insert(t, "things", `{"_id":1,"n":2}`, `{"_id":2,"n":1}`, `{"_id":3,"n":0}`)
 	request := &schema.ScanRequest{Collection: "things", Sort: []*schema.SortField{{Path: "n"}}, Skip: 1, PageSize: 1}
-	var waiting []*streaming
+	var waiting []func()
 	for range maxSorting {
-		st, err := s.service.scan(request)
+		done, err := s.service.sort()
 		require.NoError(t, err)
-		waiting = append(waiting, st)
+		waiting = append(waiting, done)
 	}
 	stream, err := c.Scan(t.Context(), request)
 	require.NoError(t, err)
 	_, err = stream.Recv()
 	requireStatus(t, err, codes.ResourceExhausted, "TOO_MANY_SORTS")
-	for _, st := range waiting {
-		require.NoError(t, st.close())
+	for _, done := range waiting {
+		done()
 	}
 	stream, err = c.Scan(t.Context(), request)
 	require.NoError(t, err)

@@ -1,0 +1,215 @@
+package document_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/filter"
+	"github.com/immudoc/immudoc/embedded/document/query"
+	"github.com/immudoc/immudoc/embedded/document/value"
+)
+
+// queries is a collection, what it held at every transaction, and indexes.
+type queries struct {
+	irregular
+	t       *testing.T
+	dir     string
+	e       *document.Engine
+	current map[int64]value.Value
+	moments map[uint64]map[int64]value.Value
+	indexes []string
+	made    int
+	depth   int // of containers in documents
+	orders  map[int]int // how many queries read indexes, by how they come into order
+}
+
+// TestQueriesAgainstTheReference: whatever indexes there are, at any transaction, in
+// any order, in pages and with interruptions, a query finds what matching every
+// document and sorting naively finds.
+func TestQueriesAgainstTheReference(t *testing.T) {
+	for name, depth := range map[string]int{"irregular": 2, "regular": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			s := &queries{
+				irregular: irregular{seeded(t), 2}, t: t, dir: t.TempDir(), depth: depth,
+				current: map[int64]value.Value{}, moments: map[uint64]map[int64]value.Value{}, orders: map[int]int{},
+			}
+			s.e = openSmall(t, s.dir)
+			c, err := s.e.CreateCollection(ctx, "c", document.CollectionOptions{})
+			require.NoError(t, err)
+			s.moments[c.ChangedTx] = map[int64]value.Value{}
+			for range 8 {
+				for range 30 {
+					s.change()
+				}
+				s.changeIndexes()
+				for range 80 {
+					s.ask()
+				}
+				if s.IntN(3) == 0 {
+					closeSound(t, s.e)
+					s.e = openSmall(t, s.dir)
+				}
+			}
+			closeSound(t, s.e)
+			require.NotEmpty(t, s.orders)
+			t.Log("how indexes were used:", s.orders)
+		})
+	}
+}
+
+func (s *queries) change() {
+	ctx, id := context.Background(), s.Int64N(50)
+	key := value.Int(id)
+	doc := parse(s.t, s.object(s.depth)).With("_id", key)
+	_, exists := s.current[id]
+	var d *document.Document
+	var err error
+	switch n := s.IntN(4); {
+	case !exists:
+		d, err = s.e.Insert(ctx, "c", doc)
+	case n == 0:
+		d, err = s.e.Delete(ctx, "c", key)
+	default:
+		d, err = s.e.Replace(ctx, "c", key, doc)
+	}
+	require.NoError(s.t, err)
+	if s.current[id] = doc; d.Deleted() {
+		delete(s.current, id)
+	}
+	s.moments[d.Tx] = maps.Clone(s.current)
+}
+
+func (s *queries) changeIndexes() {
+	ctx := context.Background()
+	for range 1 + s.IntN(2) {
+		opts := s.randomIndex(s.t)
+		opts.Name = fmt.Sprint("index", s.made)
+		s.made++
+		_, err := s.e.CreateIndex(ctx, "c", opts)
+		require.NoError(s.t, err)
+		s.indexes = append(s.indexes, opts.Name)
+	}
+	if len(s.indexes) > 3 {
+		_, err := s.e.DropIndex(ctx, "c", s.indexes[0])
+		require.NoError(s.t, err)
+		s.indexes = s.indexes[1:]
+	}
+	for _, name := range s.indexes {
+		if s.IntN(4) > 0 { // else queries meet it half built
+			_, err := s.e.WaitIndex(ctx, "c", name)
+			require.NoError(s.t, err)
+		}
+	}
+}
+
+func (s *queries) ask() {
+	ctx, t := context.Background(), s.t
+	transactions := slices.Sorted(maps.Keys(s.moments))
+	tx := transactions[s.IntN(len(transactions))]
+	if s.IntN(2) == 0 {
+		tx = transactions[len(transactions)-1]
+	}
+	text := s.filter(2)
+	if s.IntN(3) == 0 {
+		text = fmt.Sprintf(`{%q:%s}`, s.path(), s.pick(s.scalar(), `{"$gt":0}`, `{"$gte":0,"$lt":2}`, `{"$in":[1,"a",null]}`))
+	}
+	f, err := filter.Parse(parse(t, text))
+	if errors.Is(err, filter.ErrInvalid) {
+		return
+	}
+	require.NoError(t, err)
+	sorted := s.pick("", "", "-_id", "a", "-a", "b,a", "a,-b", "-b,-a", "a.b", "c.b,a")
+	opts := document.QueryOptions{Tx: tx, Filter: f, Skip: uint64(s.IntN(3) * s.IntN(6))}
+	less := reference("_id")
+	if sorted != "" {
+		opts.Sort, err = query.ParseSort(sorted)
+		require.NoError(t, err)
+		less = reference(sorted)
+	}
+	var want []value.Value
+	for _, doc := range s.moments[tx] {
+		if f.Match(doc) {
+			want = append(want, doc)
+		}
+	}
+	slices.SortFunc(want, less)
+	what := fmt.Sprintf("%s sorted by %q at %d", text, sorted, tx)
+
+	counting := document.NewQuery("c", document.QueryOptions{Tx: tx, Filter: f})
+	var count uint64
+	for {
+		n, err := counting.Count(ctx, s.e, time.Unix(1, 0))
+		count += n
+		if err == nil {
+			break
+		}
+		var paused *document.PausedError
+		require.ErrorAs(t, err, &paused, what)
+	}
+	require.NoError(t, counting.Close())
+	require.Equal(t, uint64(len(want)), count, what)
+
+	want = want[min(len(want), int(opts.Skip)):]
+	var got []value.Value
+	size := 1 + s.IntN(20)
+	opts.Limit = size + 1
+	for more := true; more; {
+		q := document.NewQuery("c", opts).WithMemory(500)
+		var page []value.Value
+		page, more = s.page(q, size)
+		got = append(got, page...)
+		opts.Skip = 0
+		if indexes, order := q.Plan(); len(indexes) > 0 {
+			s.orders[order]++
+		}
+		if _, byID := opts.Sort.ByID(); byID {
+			opts.After = q.After()
+		} else {
+			opts.Behind, err = q.Position(ctx)
+			require.NoError(t, err)
+		}
+		require.NoError(t, q.Close())
+	}
+	require.Equal(t, len(want), len(got), what)
+	for i := range want {
+		require.True(t, value.Equal(want[i], got[i]), "%d of %s: %s, want %s", i, what, got[i], want[i])
+	}
+}
+
+// page reads a page, being interrupted and leaving documents again and again, and
+// reports whether there is more.
+func (s *queries) page(q *document.Query, size int) (page []value.Value, more bool) {
+	for {
+		again := false
+		for d, err := range q.Documents(context.Background(), s.e, time.Unix(int64(s.IntN(2)), 0)) {
+			var paused *document.PausedError
+			if errors.As(err, &paused) {
+				again = true
+				break
+			}
+			require.NoError(s.t, err)
+			if len(page) == size {
+				return page, true
+			}
+			if again = s.IntN(10) == 0; again { // not taken
+				break
+			}
+			v, err := d.Value()
+			require.NoError(s.t, err)
+			page = append(page, v)
+		}
+		if !again {
+			return page, false
+		}
+	}
+}
