@@ -90,8 +90,8 @@ func NewCommand() *cobra.Command {
 
 Every document that the server returns or stores is verified against the trusted
 state, which is kept in the same files as that of immuclient's other commands
-(.state-* in the current folder); --unverified turns that off. Counts and the
-options of collections are the server's word.
+(.state-* in the current folder); --unverified turns that off. Counts, the options of
+collections, and indexes are the server's word.
 
 A command opens a session of its own, as --username on --database, or as the
 environment and the configuration file say (IMMUCLIENT_USERNAME,
@@ -112,6 +112,7 @@ trusted one, 3 consistent but unanchored evidence.`,
 	group.PersistentFlags().BoolVar(&f.unverified, "unverified", false, "neither ask for proofs nor verify anything")
 	group.AddCommand(
 		collectionCommand(&f),
+		indexCommand(&f),
 		insertCommand(&f),
 		getCommand(&f),
 		findCommand(&f),

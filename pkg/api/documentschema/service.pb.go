@@ -26,13 +26,17 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\x9d\x12\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\xcd\x16\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
 	"\x0fListCollections\x12\".immudoc.v1.ListCollectionsRequest\x1a#.immudoc.v1.ListCollectionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/immudoc/v1/collections\x12\x89\x01\n" +
 	"\x0eDropCollection\x12!.immudoc.v1.DropCollectionRequest\x1a\".immudoc.v1.DropCollectionResponse\"0\x82\xd3\xe4\x93\x02**(/api/immudoc/v1/collections/{collection}\x12\xa3\x01\n" +
-	"\x14GetCollectionHistory\x12'.immudoc.v1.GetCollectionHistoryRequest\x1a(.immudoc.v1.GetCollectionHistoryResponse\"8\x82\xd3\xe4\x93\x022\x120/api/immudoc/v1/collections/{collection}/history\x12~\n" +
+	"\x14GetCollectionHistory\x12'.immudoc.v1.GetCollectionHistoryRequest\x1a(.immudoc.v1.GetCollectionHistoryResponse\"8\x82\xd3\xe4\x93\x022\x120/api/immudoc/v1/collections/{collection}/history\x12\x8b\x01\n" +
+	"\vCreateIndex\x12\x1e.immudoc.v1.CreateIndexRequest\x1a\x1f.immudoc.v1.CreateIndexResponse\";\x82\xd3\xe4\x93\x025:\x01*\"0/api/immudoc/v1/collections/{collection}/indexes\x12\x87\x01\n" +
+	"\bGetIndex\x12\x1b.immudoc.v1.GetIndexRequest\x1a\x1c.immudoc.v1.GetIndexResponse\"@\x82\xd3\xe4\x93\x02:\x128/api/immudoc/v1/collections/{collection}/indexes/{index}\x12\x88\x01\n" +
+	"\vListIndexes\x12\x1e.immudoc.v1.ListIndexesRequest\x1a\x1f.immudoc.v1.ListIndexesResponse\"8\x82\xd3\xe4\x93\x022\x120/api/immudoc/v1/collections/{collection}/indexes\x12\x8a\x01\n" +
+	"\tDropIndex\x12\x1c.immudoc.v1.DropIndexRequest\x1a\x1d.immudoc.v1.DropIndexResponse\"@\x82\xd3\xe4\x93\x02:*8/api/immudoc/v1/collections/{collection}/indexes/{index}\x12~\n" +
 	"\x06Insert\x12\x19.immudoc.v1.InsertRequest\x1a\x1a.immudoc.v1.InsertResponse\"=\x82\xd3\xe4\x93\x027:\x01*\"2/api/immudoc/v1/collections/{collection}/documents\x12\x81\x01\n" +
 	"\aReplace\x12\x1a.immudoc.v1.ReplaceRequest\x1a\x1b.immudoc.v1.ReplaceResponse\"=\x82\xd3\xe4\x93\x027:\x01*\x1a2/api/immudoc/v1/collections/{collection}/documents\x12~\n" +
 	"\x06Update\x12\x19.immudoc.v1.UpdateRequest\x1a\x1a.immudoc.v1.UpdateResponse\"=\x82\xd3\xe4\x93\x027:\x01*22/api/immudoc/v1/collections/{collection}/documents\x12\x85\x01\n" +
@@ -52,35 +56,43 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*ListCollectionsRequest)(nil),       // 2: immudoc.v1.ListCollectionsRequest
 	(*DropCollectionRequest)(nil),        // 3: immudoc.v1.DropCollectionRequest
 	(*GetCollectionHistoryRequest)(nil),  // 4: immudoc.v1.GetCollectionHistoryRequest
-	(*InsertRequest)(nil),                // 5: immudoc.v1.InsertRequest
-	(*ReplaceRequest)(nil),               // 6: immudoc.v1.ReplaceRequest
-	(*UpdateRequest)(nil),                // 7: immudoc.v1.UpdateRequest
-	(*DeleteRequest)(nil),                // 8: immudoc.v1.DeleteRequest
-	(*UpdateMatchingRequest)(nil),        // 9: immudoc.v1.UpdateMatchingRequest
-	(*DeleteMatchingRequest)(nil),        // 10: immudoc.v1.DeleteMatchingRequest
-	(*GetRequest)(nil),                   // 11: immudoc.v1.GetRequest
-	(*CountRequest)(nil),                 // 12: immudoc.v1.CountRequest
-	(*HistoryRequest)(nil),               // 13: immudoc.v1.HistoryRequest
-	(*ScanRequest)(nil),                  // 14: immudoc.v1.ScanRequest
-	(*ProveRequest)(nil),                 // 15: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 16: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 17: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 18: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 19: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 20: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 21: immudoc.v1.GetCollectionHistoryResponse
-	(*InsertResponse)(nil),               // 22: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 23: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 24: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 25: immudoc.v1.DeleteResponse
-	(*UpdateMatchingResponse)(nil),       // 26: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingResponse)(nil),       // 27: immudoc.v1.DeleteMatchingResponse
-	(*GetResponse)(nil),                  // 28: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 29: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 30: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 31: immudoc.v1.ScanResponse
-	(*ProveResponse)(nil),                // 32: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 33: immudoc.v1.GetStateResponse
+	(*CreateIndexRequest)(nil),           // 5: immudoc.v1.CreateIndexRequest
+	(*GetIndexRequest)(nil),              // 6: immudoc.v1.GetIndexRequest
+	(*ListIndexesRequest)(nil),           // 7: immudoc.v1.ListIndexesRequest
+	(*DropIndexRequest)(nil),             // 8: immudoc.v1.DropIndexRequest
+	(*InsertRequest)(nil),                // 9: immudoc.v1.InsertRequest
+	(*ReplaceRequest)(nil),               // 10: immudoc.v1.ReplaceRequest
+	(*UpdateRequest)(nil),                // 11: immudoc.v1.UpdateRequest
+	(*DeleteRequest)(nil),                // 12: immudoc.v1.DeleteRequest
+	(*UpdateMatchingRequest)(nil),        // 13: immudoc.v1.UpdateMatchingRequest
+	(*DeleteMatchingRequest)(nil),        // 14: immudoc.v1.DeleteMatchingRequest
+	(*GetRequest)(nil),                   // 15: immudoc.v1.GetRequest
+	(*CountRequest)(nil),                 // 16: immudoc.v1.CountRequest
+	(*HistoryRequest)(nil),               // 17: immudoc.v1.HistoryRequest
+	(*ScanRequest)(nil),                  // 18: immudoc.v1.ScanRequest
+	(*ProveRequest)(nil),                 // 19: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 20: immudoc.v1.GetStateRequest
+	(*CreateCollectionResponse)(nil),     // 21: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 22: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 23: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 24: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 25: immudoc.v1.GetCollectionHistoryResponse
+	(*CreateIndexResponse)(nil),          // 26: immudoc.v1.CreateIndexResponse
+	(*GetIndexResponse)(nil),             // 27: immudoc.v1.GetIndexResponse
+	(*ListIndexesResponse)(nil),          // 28: immudoc.v1.ListIndexesResponse
+	(*DropIndexResponse)(nil),            // 29: immudoc.v1.DropIndexResponse
+	(*InsertResponse)(nil),               // 30: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 31: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 32: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 33: immudoc.v1.DeleteResponse
+	(*UpdateMatchingResponse)(nil),       // 34: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 35: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 36: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 37: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 38: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 39: immudoc.v1.ScanResponse
+	(*ProveResponse)(nil),                // 40: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 41: immudoc.v1.GetStateResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -88,37 +100,45 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	2,  // 2: immudoc.v1.DocumentService.ListCollections:input_type -> immudoc.v1.ListCollectionsRequest
 	3,  // 3: immudoc.v1.DocumentService.DropCollection:input_type -> immudoc.v1.DropCollectionRequest
 	4,  // 4: immudoc.v1.DocumentService.GetCollectionHistory:input_type -> immudoc.v1.GetCollectionHistoryRequest
-	5,  // 5: immudoc.v1.DocumentService.Insert:input_type -> immudoc.v1.InsertRequest
-	6,  // 6: immudoc.v1.DocumentService.Replace:input_type -> immudoc.v1.ReplaceRequest
-	7,  // 7: immudoc.v1.DocumentService.Update:input_type -> immudoc.v1.UpdateRequest
-	8,  // 8: immudoc.v1.DocumentService.Delete:input_type -> immudoc.v1.DeleteRequest
-	9,  // 9: immudoc.v1.DocumentService.UpdateMatching:input_type -> immudoc.v1.UpdateMatchingRequest
-	10, // 10: immudoc.v1.DocumentService.DeleteMatching:input_type -> immudoc.v1.DeleteMatchingRequest
-	11, // 11: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
-	12, // 12: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
-	13, // 13: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
-	14, // 14: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
-	15, // 15: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	16, // 16: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	17, // 17: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	18, // 18: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	19, // 19: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	20, // 20: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	21, // 21: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	22, // 22: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	23, // 23: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	24, // 24: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	25, // 25: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	26, // 26: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
-	27, // 27: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
-	28, // 28: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	29, // 29: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	30, // 30: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	31, // 31: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	32, // 32: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	33, // 33: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	17, // [17:34] is the sub-list for method output_type
-	0,  // [0:17] is the sub-list for method input_type
+	5,  // 5: immudoc.v1.DocumentService.CreateIndex:input_type -> immudoc.v1.CreateIndexRequest
+	6,  // 6: immudoc.v1.DocumentService.GetIndex:input_type -> immudoc.v1.GetIndexRequest
+	7,  // 7: immudoc.v1.DocumentService.ListIndexes:input_type -> immudoc.v1.ListIndexesRequest
+	8,  // 8: immudoc.v1.DocumentService.DropIndex:input_type -> immudoc.v1.DropIndexRequest
+	9,  // 9: immudoc.v1.DocumentService.Insert:input_type -> immudoc.v1.InsertRequest
+	10, // 10: immudoc.v1.DocumentService.Replace:input_type -> immudoc.v1.ReplaceRequest
+	11, // 11: immudoc.v1.DocumentService.Update:input_type -> immudoc.v1.UpdateRequest
+	12, // 12: immudoc.v1.DocumentService.Delete:input_type -> immudoc.v1.DeleteRequest
+	13, // 13: immudoc.v1.DocumentService.UpdateMatching:input_type -> immudoc.v1.UpdateMatchingRequest
+	14, // 14: immudoc.v1.DocumentService.DeleteMatching:input_type -> immudoc.v1.DeleteMatchingRequest
+	15, // 15: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
+	16, // 16: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
+	17, // 17: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
+	18, // 18: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
+	19, // 19: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	20, // 20: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	21, // 21: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	22, // 22: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	23, // 23: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	24, // 24: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	25, // 25: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	26, // 26: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
+	27, // 27: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
+	28, // 28: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
+	29, // 29: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
+	30, // 30: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	31, // 31: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	32, // 32: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	33, // 33: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	34, // 34: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	35, // 35: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	36, // 36: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	37, // 37: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	38, // 38: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	39, // 39: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	40, // 40: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	41, // 41: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	21, // [21:42] is the sub-list for method output_type
+	0,  // [0:21] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -131,6 +151,7 @@ func file_immudoc_v1_service_proto_init() {
 	}
 	file_immudoc_v1_collection_proto_init()
 	file_immudoc_v1_evidence_proto_init()
+	file_immudoc_v1_index_proto_init()
 	file_immudoc_v1_read_proto_init()
 	file_immudoc_v1_write_proto_init()
 	type x struct{}

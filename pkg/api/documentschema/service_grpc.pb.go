@@ -24,6 +24,10 @@ const (
 	DocumentService_ListCollections_FullMethodName      = "/immudoc.v1.DocumentService/ListCollections"
 	DocumentService_DropCollection_FullMethodName       = "/immudoc.v1.DocumentService/DropCollection"
 	DocumentService_GetCollectionHistory_FullMethodName = "/immudoc.v1.DocumentService/GetCollectionHistory"
+	DocumentService_CreateIndex_FullMethodName          = "/immudoc.v1.DocumentService/CreateIndex"
+	DocumentService_GetIndex_FullMethodName             = "/immudoc.v1.DocumentService/GetIndex"
+	DocumentService_ListIndexes_FullMethodName          = "/immudoc.v1.DocumentService/ListIndexes"
+	DocumentService_DropIndex_FullMethodName            = "/immudoc.v1.DocumentService/DropIndex"
 	DocumentService_Insert_FullMethodName               = "/immudoc.v1.DocumentService/Insert"
 	DocumentService_Replace_FullMethodName              = "/immudoc.v1.DocumentService/Replace"
 	DocumentService_Update_FullMethodName               = "/immudoc.v1.DocumentService/Update"
@@ -59,6 +63,15 @@ type DocumentServiceClient interface {
 	DropCollection(ctx context.Context, in *DropCollectionRequest, opts ...grpc.CallOption) (*DropCollectionResponse, error)
 	// GetCollectionHistory lists the states of all collections that had a name.
 	GetCollectionHistory(ctx context.Context, in *GetCollectionHistoryRequest, opts ...grpc.CallOption) (*GetCollectionHistoryResponse, error)
+	// CreateIndex defines an index. Writes keep it from then on; documents that are
+	// there already are added in the background.
+	CreateIndex(ctx context.Context, in *CreateIndexRequest, opts ...grpc.CallOption) (*CreateIndexResponse, error)
+	// GetIndex describes one index.
+	GetIndex(ctx context.Context, in *GetIndexRequest, opts ...grpc.CallOption) (*GetIndexResponse, error)
+	// ListIndexes describes the indexes of a collection.
+	ListIndexes(ctx context.Context, in *ListIndexesRequest, opts ...grpc.CallOption) (*ListIndexesResponse, error)
+	// DropIndex ends an index. Its name is free again.
+	DropIndex(ctx context.Context, in *DropIndexRequest, opts ...grpc.CallOption) (*DropIndexResponse, error)
 	// Insert stores new documents.
 	Insert(ctx context.Context, in *InsertRequest, opts ...grpc.CallOption) (*InsertResponse, error)
 	// Replace puts whole documents in place of existing ones.
@@ -140,6 +153,46 @@ func (c *documentServiceClient) GetCollectionHistory(ctx context.Context, in *Ge
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetCollectionHistoryResponse)
 	err := c.cc.Invoke(ctx, DocumentService_GetCollectionHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) CreateIndex(ctx context.Context, in *CreateIndexRequest, opts ...grpc.CallOption) (*CreateIndexResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateIndexResponse)
+	err := c.cc.Invoke(ctx, DocumentService_CreateIndex_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) GetIndex(ctx context.Context, in *GetIndexRequest, opts ...grpc.CallOption) (*GetIndexResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetIndexResponse)
+	err := c.cc.Invoke(ctx, DocumentService_GetIndex_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) ListIndexes(ctx context.Context, in *ListIndexesRequest, opts ...grpc.CallOption) (*ListIndexesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListIndexesResponse)
+	err := c.cc.Invoke(ctx, DocumentService_ListIndexes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) DropIndex(ctx context.Context, in *DropIndexRequest, opts ...grpc.CallOption) (*DropIndexResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DropIndexResponse)
+	err := c.cc.Invoke(ctx, DocumentService_DropIndex_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -305,6 +358,15 @@ type DocumentServiceServer interface {
 	DropCollection(context.Context, *DropCollectionRequest) (*DropCollectionResponse, error)
 	// GetCollectionHistory lists the states of all collections that had a name.
 	GetCollectionHistory(context.Context, *GetCollectionHistoryRequest) (*GetCollectionHistoryResponse, error)
+	// CreateIndex defines an index. Writes keep it from then on; documents that are
+	// there already are added in the background.
+	CreateIndex(context.Context, *CreateIndexRequest) (*CreateIndexResponse, error)
+	// GetIndex describes one index.
+	GetIndex(context.Context, *GetIndexRequest) (*GetIndexResponse, error)
+	// ListIndexes describes the indexes of a collection.
+	ListIndexes(context.Context, *ListIndexesRequest) (*ListIndexesResponse, error)
+	// DropIndex ends an index. Its name is free again.
+	DropIndex(context.Context, *DropIndexRequest) (*DropIndexResponse, error)
 	// Insert stores new documents.
 	Insert(context.Context, *InsertRequest) (*InsertResponse, error)
 	// Replace puts whole documents in place of existing ones.
@@ -356,6 +418,18 @@ func (UnimplementedDocumentServiceServer) DropCollection(context.Context, *DropC
 }
 func (UnimplementedDocumentServiceServer) GetCollectionHistory(context.Context, *GetCollectionHistoryRequest) (*GetCollectionHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCollectionHistory not implemented")
+}
+func (UnimplementedDocumentServiceServer) CreateIndex(context.Context, *CreateIndexRequest) (*CreateIndexResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateIndex not implemented")
+}
+func (UnimplementedDocumentServiceServer) GetIndex(context.Context, *GetIndexRequest) (*GetIndexResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIndex not implemented")
+}
+func (UnimplementedDocumentServiceServer) ListIndexes(context.Context, *ListIndexesRequest) (*ListIndexesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListIndexes not implemented")
+}
+func (UnimplementedDocumentServiceServer) DropIndex(context.Context, *DropIndexRequest) (*DropIndexResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DropIndex not implemented")
 }
 func (UnimplementedDocumentServiceServer) Insert(context.Context, *InsertRequest) (*InsertResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Insert not implemented")
@@ -500,6 +574,78 @@ func _DocumentService_GetCollectionHistory_Handler(srv interface{}, ctx context.
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DocumentServiceServer).GetCollectionHistory(ctx, req.(*GetCollectionHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_CreateIndex_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateIndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).CreateIndex(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_CreateIndex_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).CreateIndex(ctx, req.(*CreateIndexRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_GetIndex_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).GetIndex(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_GetIndex_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).GetIndex(ctx, req.(*GetIndexRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_ListIndexes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListIndexesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).ListIndexes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_ListIndexes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).ListIndexes(ctx, req.(*ListIndexesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_DropIndex_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DropIndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).DropIndex(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_DropIndex_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).DropIndex(ctx, req.(*DropIndexRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -732,6 +878,22 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCollectionHistory",
 			Handler:    _DocumentService_GetCollectionHistory_Handler,
+		},
+		{
+			MethodName: "CreateIndex",
+			Handler:    _DocumentService_CreateIndex_Handler,
+		},
+		{
+			MethodName: "GetIndex",
+			Handler:    _DocumentService_GetIndex_Handler,
+		},
+		{
+			MethodName: "ListIndexes",
+			Handler:    _DocumentService_ListIndexes_Handler,
+		},
+		{
+			MethodName: "DropIndex",
+			Handler:    _DocumentService_DropIndex_Handler,
 		},
 		{
 			MethodName: "Insert",

@@ -22,11 +22,13 @@ type access struct {
 }
 
 // methods is the permission table: every method of the service is in it, or is
-// refused (TestEveryMethodHasItsPermission). Collections are administered with
-// the permission to write, as in immudb's own document service.
+// refused (TestEveryMethodHasItsPermission). Collections and indexes are administered
+// with the permission to write, as in immudb's own document service.
 var methods = map[string]access{
 	schema.DocumentService_CreateCollection_FullMethodName:     {auth.PermissionRW, true},
 	schema.DocumentService_DropCollection_FullMethodName:       {auth.PermissionRW, true},
+	schema.DocumentService_CreateIndex_FullMethodName:          {auth.PermissionRW, true},
+	schema.DocumentService_DropIndex_FullMethodName:            {auth.PermissionRW, true},
 	schema.DocumentService_Insert_FullMethodName:               {auth.PermissionRW, true},
 	schema.DocumentService_Replace_FullMethodName:              {auth.PermissionRW, true},
 	schema.DocumentService_Update_FullMethodName:               {auth.PermissionRW, true},
@@ -36,6 +38,8 @@ var methods = map[string]access{
 	schema.DocumentService_GetCollection_FullMethodName:        {auth.PermissionR, false},
 	schema.DocumentService_ListCollections_FullMethodName:      {auth.PermissionR, false},
 	schema.DocumentService_GetCollectionHistory_FullMethodName: {auth.PermissionR, false},
+	schema.DocumentService_GetIndex_FullMethodName:             {auth.PermissionR, false},
+	schema.DocumentService_ListIndexes_FullMethodName:          {auth.PermissionR, false},
 	schema.DocumentService_Get_FullMethodName:                  {auth.PermissionR, false},
 	schema.DocumentService_Count_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_History_FullMethodName:              {auth.PermissionR, false},

@@ -26,7 +26,7 @@ func TestEveryMethodHasItsPermission(t *testing.T) {
 		require.Contains(t, methods, name)
 		declared = append(declared, name)
 	}
-	writes := []string{"CreateCollection", "DropCollection", "Insert", "Replace", "Update", "Delete", "UpdateMatching", "DeleteMatching"}
+	writes := []string{"CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Insert", "Replace", "Update", "Delete", "UpdateMatching", "DeleteMatching"}
 	for name, need := range methods {
 		require.Contains(t, declared, name)
 		write := slices.Contains(writes, name[len("/immudoc.v1.DocumentService/"):])
@@ -57,6 +57,10 @@ var calls = []struct {
 }{
 	{schema.DocumentService_CreateCollection_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.CreateCollection(ctx, &schema.CreateCollectionRequest{Collection: "things"})
+		return err
+	}},
+	{schema.DocumentService_CreateIndex_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.CreateIndex(ctx, &schema.CreateIndexRequest{Collection: "things", Fields: []*schema.SortField{{Path: "n"}}})
 		return err
 	}},
 	{schema.DocumentService_Insert_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
@@ -115,6 +119,18 @@ var calls = []struct {
 		_, err := c.GetCollectionHistory(ctx, &schema.GetCollectionHistoryRequest{Collection: "things"})
 		return err
 	}},
+	{schema.DocumentService_GetIndex_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.GetIndex(ctx, &schema.GetIndexRequest{Collection: "things", Index: "n"})
+		return err
+	}},
+	{schema.DocumentService_ListIndexes_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.ListIndexes(ctx, &schema.ListIndexesRequest{Collection: "things"})
+		return err
+	}},
+	{schema.DocumentService_DropIndex_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.DropIndex(ctx, &schema.DropIndexRequest{Collection: "things", Index: "n"})
+		return err
+	}},
 	{schema.DocumentService_Delete_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.Delete(ctx, &schema.DeleteRequest{Collection: "things", Operations: []*schema.DeleteOperation{{Id: []byte("1")}}})
 		return err
@@ -166,6 +182,7 @@ func TestPermissions(t *testing.T) {
 	admin.use(t, "one")
 	admin.createCollection(t, "things")
 	admin.insert(t, "things", `{"_id":1}`)
+	admin.createIndex(t, &schema.CreateIndexRequest{Collection: "things", Fields: []*schema.SortField{{Path: "n"}}})
 	before, err := admin.GetState(t.Context(), &schema.GetStateRequest{})
 	require.NoError(t, err)
 	reader := s.open(t, "reader", "Passw0rd!", "one")

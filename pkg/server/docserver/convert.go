@@ -57,11 +57,12 @@ func decodeFilter(encoding schema.Encoding, b []byte) (filter.Filter, value.Valu
 	return f, value.Bytes(hash[:]), inField("filter", err)
 }
 
-func decodeSort(fields []*schema.SortField) (query.Sort, error) {
+// decodeSort reads the order in a field of a request.
+func decodeSort(field string, fields []*schema.SortField) (query.Sort, error) {
 	var s query.Sort
 	for i, f := range fields {
 		if err := s.Add(f.GetPath(), f.GetDescending()); err != nil {
-			return nil, inField(fmt.Sprintf("sort[%d]", i), err)
+			return nil, inField(fmt.Sprintf("%s[%d]", field, i), err)
 		}
 	}
 	return s, nil

@@ -48,7 +48,12 @@ var table = []struct {
 	{document.ErrDuplicateID, codes.AlreadyExists, "DUPLICATE_ID"},
 	{document.ErrRevisionConflict, codes.Aborted, "REVISION_CONFLICT"},
 	{document.ErrAppendOnly, codes.FailedPrecondition, "APPEND_ONLY"},
+	{document.ErrIndexNotFound, codes.NotFound, "INDEX_NOT_FOUND"},
+	{document.ErrIndexExists, codes.AlreadyExists, "INDEX_EXISTS"},
+	{document.ErrIndexFailed, codes.FailedPrecondition, "INDEX_FAILED"},
+	{document.ErrUnique, codes.AlreadyExists, "NOT_UNIQUE"},
 
+	{document.ErrInvalidIndex, codes.InvalidArgument, "INVALID_INDEX"}, // also of its filter or fields
 	{document.ErrInvalidName, codes.InvalidArgument, "INVALID_NAME"},
 	{document.ErrInvalidID, codes.InvalidArgument, "INVALID_ID"},
 	{document.ErrIDMismatch, codes.InvalidArgument, "ID_MISMATCH"},
@@ -121,16 +126,23 @@ func details(err error, reason string) []protoadapt.MessageV1 {
 	var op *document.OpError
 	var on *resourceError
 	switch {
+	case errors.As(err, &on) && on.index != "":
+		out = append(out, on.resource(info))
 	case errors.As(err, &op):
 		info.Metadata["operation"] = strconv.Itoa(op.Index)
 		out = append(out, resource(info, op.Collection, op.ID, op.Err))
-	case errors.As(err, &on):
+	case on != nil:
 		out = append(out, resource(info, on.collection, on.id, on.err))
 	}
 	var conflict *document.RevisionError
 	if errors.As(err, &conflict) {
 		info.Metadata["expectedRevision"] = strconv.FormatUint(conflict.Expected, 10)
 		info.Metadata["newestRevision"] = strconv.FormatUint(conflict.Newest, 10)
+	}
+	var unique *document.UniqueError
+	if errors.As(err, &unique) {
+		info.Metadata["index"] = unique.Index.Name
+		info.Metadata["holder"] = string(unique.Holder.AppendJSON(nil))
 	}
 	var field *fieldError
 	if errors.As(err, &field) {
@@ -158,6 +170,7 @@ func resource(info *errdetails.ErrorInfo, collection string, id value.Value, err
 type resourceError struct {
 	collection string
 	id         value.Value // Null for the collection itself
+	index      string      // empty for none
 	err        error
 }
 
@@ -165,11 +178,28 @@ func ofDocument(collection string, id value.Value, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &resourceError{collection, id, err}
+	return &resourceError{collection: collection, id: id, err: err}
+}
+
+func ofIndex(collection, index string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &resourceError{collection: collection, index: index, err: err}
 }
 
 func ofCollection(collection string, err error) error {
 	return ofDocument(collection, value.Null(), err)
+}
+
+// resource names the index, or the collection, that the error is about, in info too.
+func (e *resourceError) resource(info *errdetails.ErrorInfo) *errdetails.ResourceInfo {
+	r := resource(info, e.collection, e.id, e.err)
+	if !errors.Is(e.err, document.ErrCollectionNotFound) {
+		info.Metadata["index"] = e.index
+		r.ResourceType, r.ResourceName = "index", e.collection+"/"+e.index
+	}
+	return r
 }
 
 func (e *resourceError) Error() string { return e.err.Error() }

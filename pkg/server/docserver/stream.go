@@ -232,7 +232,7 @@ func (s *service) scan(r *schema.ScanRequest) (*streaming, error) {
 	if err != nil {
 		return nil, err
 	}
-	order, err := decodeSort(r.Sort)
+	order, err := decodeSort("sort", r.Sort)
 	if err != nil {
 		return nil, err
 	}
