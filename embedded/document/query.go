@@ -208,19 +208,23 @@ func (q *Query) indexOf(a *plan.Access) *catalog.Index {
 	return q.indexes[i]
 }
 
-// resume finds the place behind opts.Behind in an index that gives the order.
+// resume finds the place behind opts.Behind, where documents are not sorted.
 func (q *Query) resume(ctx context.Context, v *view.View) error {
-	if q.plan.Order != plan.StreamEntries || q.opts.Behind == nil || len(q.plan.Accesses) == 0 {
+	if q.opts.Behind == nil || q.plan.Order == plan.SortDocuments || len(q.plan.Accesses) == 0 {
 		return nil
 	}
+	bad := fmt.Errorf("%w: there is nothing at the position to go on from", ErrInvalidOptions)
 	key, err := keyOf(q.opts.Behind)
 	if err != nil {
 		return err
 	}
-	bad := fmt.Errorf("%w: there is nothing at the position to go on from", ErrInvalidOptions)
 	_, id, err := keys.ParseDocument(key)
 	if err != nil {
 		return bad
+	}
+	if q.plan.Order != plan.StreamEntries { // documents are all the same to the order: that of the ids is left
+		q.after = key
+		return nil
 	}
 	version, ok, err := v.Get(ctx, key, q.opts.Tx)
 	if err != nil {

@@ -27,7 +27,7 @@ type queries struct {
 	moments map[uint64]map[int64]value.Value
 	indexes []string
 	made    int
-	depth   int // of containers in documents
+	depth   int         // of containers in documents
 	orders  map[int]int // how many queries read indexes, by how they come into order
 }
 

@@ -15,6 +15,7 @@ func countCommand(f *flags) *cobra.Command {
 		Args:  cobra.RangeArgs(1, 2),
 	}
 	at := momentFlags(c, false)
+	explain := explainFlag(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		filter, err := filterArg(c, args)
 		if err != nil {
@@ -23,6 +24,13 @@ func countCommand(f *flags) *cobra.Command {
 		moment, err := at.moment()
 		if err != nil {
 			return err
+		}
+		if *explain {
+			x, err := client.ExplainCount(ctx, args[0], moment, filter)
+			if err != nil {
+				return err
+			}
+			return p.explanation(x)
 		}
 		n, _, err := client.CountMatching(ctx, args[0], moment, filter)
 		if err != nil {

@@ -23,6 +23,8 @@ FILTER is an object of MongoDB's query language: {"status":"paid"},
 docs/QUERIES.md has the operators, and what differs. Each document is verified, and
 that it matches; that none is missing is the server's word.
 
+With --explain the command says which indexes answer the query.
+
 With --prove the command writes evidence of each document found instead, one evidence
 file a line, to be checked without a server (immuclient doc verify FILE): all of a
 document, and all of them anchored in the state that is printed.`,
@@ -36,6 +38,8 @@ document, and all of them anchored in the state that is printed.`,
 	sort := c.Flags().String("sort", "", `order of the documents: paths, each with - in front for descending (a,-b.c), or {"a":1,"b.c":-1}; the ids' if not given`)
 	project := c.Flags().String("project", "", `what to print of each: an object of paths with 1 to include or 0 to exclude, {"a":1,"b.c":1}`)
 	prove := proveListFlags(c)
+	explain := explainFlag(c)
+	c.MarkFlagsMutuallyExclusive("prove", "explain")
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		if err := prove.check(client); err != nil {
 			return err
@@ -58,7 +62,15 @@ document, and all of them anchored in the state that is printed.`,
 		if err != nil {
 			return err
 		}
-		list := client.Scan(ctx, args[0], docclient.ListOptions{At: moment, Limit: *limit, Skip: *skip, Filter: filter, Sort: order})
+		options := docclient.ListOptions{At: moment, Limit: *limit, Skip: *skip, Filter: filter, Sort: order}
+		if *explain {
+			x, err := client.Explain(ctx, args[0], options)
+			if err != nil {
+				return err
+			}
+			return p.explanation(x)
+		}
+		list := client.Scan(ctx, args[0], options)
 		if prove.prove {
 			return prove.run(p, args[0], list)
 		}

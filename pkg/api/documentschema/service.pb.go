@@ -26,7 +26,7 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\xcd\x16\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\xd9\x17\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
@@ -46,7 +46,8 @@ const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\x03Get\x12\x16.immudoc.v1.GetRequest\x1a\x17.immudoc.v1.GetResponse\"A\x82\xd3\xe4\x93\x02;:\x01*\"6/api/immudoc/v1/collections/{collection}/documents:get\x12~\n" +
 	"\x05Count\x12\x18.immudoc.v1.CountRequest\x1a\x19.immudoc.v1.CountResponse\"@\x82\xd3\xe4\x93\x02:\x128/api/immudoc/v1/collections/{collection}/documents:count\x12\x8b\x01\n" +
 	"\aHistory\x12\x1a.immudoc.v1.HistoryRequest\x1a\x1b.immudoc.v1.HistoryResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/immudoc/v1/collections/{collection}/documents:history0\x01\x12w\n" +
-	"\x04Scan\x12\x17.immudoc.v1.ScanRequest\x1a\x18.immudoc.v1.ScanResponse\":\x82\xd3\xe4\x93\x024\x122/api/immudoc/v1/collections/{collection}/documents0\x01\x12\x81\x01\n" +
+	"\x04Scan\x12\x17.immudoc.v1.ScanRequest\x1a\x18.immudoc.v1.ScanResponse\":\x82\xd3\xe4\x93\x024\x122/api/immudoc/v1/collections/{collection}/documents0\x01\x12\x89\x01\n" +
+	"\aExplain\x12\x1a.immudoc.v1.ExplainRequest\x1a\x1b.immudoc.v1.ExplainResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/immudoc/v1/collections/{collection}/documents:explain\x12\x81\x01\n" +
 	"\x05Prove\x12\x18.immudoc.v1.ProveRequest\x1a\x19.immudoc.v1.ProveResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:prove\x12d\n" +
 	"\bGetState\x12\x1b.immudoc.v1.GetStateRequest\x1a\x1c.immudoc.v1.GetStateResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/immudoc/v1/stateB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
@@ -70,29 +71,31 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*CountRequest)(nil),                 // 16: immudoc.v1.CountRequest
 	(*HistoryRequest)(nil),               // 17: immudoc.v1.HistoryRequest
 	(*ScanRequest)(nil),                  // 18: immudoc.v1.ScanRequest
-	(*ProveRequest)(nil),                 // 19: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 20: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 21: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 22: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 23: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 24: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 25: immudoc.v1.GetCollectionHistoryResponse
-	(*CreateIndexResponse)(nil),          // 26: immudoc.v1.CreateIndexResponse
-	(*GetIndexResponse)(nil),             // 27: immudoc.v1.GetIndexResponse
-	(*ListIndexesResponse)(nil),          // 28: immudoc.v1.ListIndexesResponse
-	(*DropIndexResponse)(nil),            // 29: immudoc.v1.DropIndexResponse
-	(*InsertResponse)(nil),               // 30: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 31: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 32: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 33: immudoc.v1.DeleteResponse
-	(*UpdateMatchingResponse)(nil),       // 34: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingResponse)(nil),       // 35: immudoc.v1.DeleteMatchingResponse
-	(*GetResponse)(nil),                  // 36: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 37: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 38: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 39: immudoc.v1.ScanResponse
-	(*ProveResponse)(nil),                // 40: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 41: immudoc.v1.GetStateResponse
+	(*ExplainRequest)(nil),               // 19: immudoc.v1.ExplainRequest
+	(*ProveRequest)(nil),                 // 20: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 21: immudoc.v1.GetStateRequest
+	(*CreateCollectionResponse)(nil),     // 22: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 23: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 24: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 25: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 26: immudoc.v1.GetCollectionHistoryResponse
+	(*CreateIndexResponse)(nil),          // 27: immudoc.v1.CreateIndexResponse
+	(*GetIndexResponse)(nil),             // 28: immudoc.v1.GetIndexResponse
+	(*ListIndexesResponse)(nil),          // 29: immudoc.v1.ListIndexesResponse
+	(*DropIndexResponse)(nil),            // 30: immudoc.v1.DropIndexResponse
+	(*InsertResponse)(nil),               // 31: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 32: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 33: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 34: immudoc.v1.DeleteResponse
+	(*UpdateMatchingResponse)(nil),       // 35: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 36: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 37: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 38: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 39: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 40: immudoc.v1.ScanResponse
+	(*ExplainResponse)(nil),              // 41: immudoc.v1.ExplainResponse
+	(*ProveResponse)(nil),                // 42: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 43: immudoc.v1.GetStateResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -114,31 +117,33 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	16, // 16: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
 	17, // 17: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
 	18, // 18: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
-	19, // 19: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	20, // 20: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	21, // 21: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	22, // 22: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	23, // 23: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	24, // 24: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	25, // 25: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	26, // 26: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
-	27, // 27: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
-	28, // 28: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
-	29, // 29: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
-	30, // 30: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	31, // 31: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	32, // 32: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	33, // 33: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	34, // 34: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
-	35, // 35: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
-	36, // 36: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	37, // 37: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	38, // 38: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	39, // 39: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	40, // 40: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	41, // 41: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	21, // [21:42] is the sub-list for method output_type
-	0,  // [0:21] is the sub-list for method input_type
+	19, // 19: immudoc.v1.DocumentService.Explain:input_type -> immudoc.v1.ExplainRequest
+	20, // 20: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	21, // 21: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	22, // 22: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	23, // 23: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	24, // 24: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	25, // 25: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	26, // 26: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	27, // 27: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
+	28, // 28: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
+	29, // 29: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
+	30, // 30: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
+	31, // 31: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	32, // 32: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	33, // 33: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	34, // 34: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	35, // 35: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	36, // 36: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	37, // 37: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	38, // 38: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	39, // 39: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	40, // 40: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	41, // 41: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
+	42, // 42: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	43, // 43: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	22, // [22:44] is the sub-list for method output_type
+	0,  // [0:22] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -151,6 +156,7 @@ func file_immudoc_v1_service_proto_init() {
 	}
 	file_immudoc_v1_collection_proto_init()
 	file_immudoc_v1_evidence_proto_init()
+	file_immudoc_v1_explain_proto_init()
 	file_immudoc_v1_index_proto_init()
 	file_immudoc_v1_read_proto_init()
 	file_immudoc_v1_write_proto_init()

@@ -38,6 +38,7 @@ const (
 	DocumentService_Count_FullMethodName                = "/immudoc.v1.DocumentService/Count"
 	DocumentService_History_FullMethodName              = "/immudoc.v1.DocumentService/History"
 	DocumentService_Scan_FullMethodName                 = "/immudoc.v1.DocumentService/Scan"
+	DocumentService_Explain_FullMethodName              = "/immudoc.v1.DocumentService/Explain"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
 )
@@ -93,6 +94,8 @@ type DocumentServiceClient interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(ctx context.Context, in *ScanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ScanResponse], error)
+	// Explain answers a query of Scan or Count, and says how instead of with what.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error)
@@ -317,6 +320,16 @@ func (c *documentServiceClient) Scan(ctx context.Context, in *ScanRequest, opts 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanClient = grpc.ServerStreamingClient[ScanResponse]
 
+func (c *documentServiceClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, DocumentService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *documentServiceClient) Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProveResponse)
@@ -388,6 +401,8 @@ type DocumentServiceServer interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error
+	// Explain answers a query of Scan or Count, and says how instead of with what.
+	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(context.Context, *ProveRequest) (*ProveResponse, error)
@@ -460,6 +475,9 @@ func (UnimplementedDocumentServiceServer) History(*HistoryRequest, grpc.ServerSt
 }
 func (UnimplementedDocumentServiceServer) Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error {
 	return status.Error(codes.Unimplemented, "method Scan not implemented")
+}
+func (UnimplementedDocumentServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) (*ProveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Prove not implemented")
@@ -816,6 +834,24 @@ func _DocumentService_Scan_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanServer = grpc.ServerStreamingServer[ScanResponse]
 
+func _DocumentService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocumentService_Prove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProveRequest)
 	if err := dec(in); err != nil {
@@ -926,6 +962,10 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Count",
 			Handler:    _DocumentService_Count_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _DocumentService_Explain_Handler,
 		},
 		{
 			MethodName: "Prove",

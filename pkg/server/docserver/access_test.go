@@ -95,6 +95,10 @@ var calls = []struct {
 		_, err := c.Prove(ctx, &schema.ProveRequest{Collection: "things", Id: []byte("1"), WholeDocument: true})
 		return err
 	}},
+	{schema.DocumentService_Explain_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.Explain(ctx, &schema.ExplainRequest{Collection: "things"})
+		return err
+	}},
 	{schema.DocumentService_GetState_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.GetState(ctx, &schema.GetStateRequest{})
 		return err
