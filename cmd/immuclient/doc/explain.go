@@ -1,8 +1,6 @@
 package doc
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/immudoc/immudoc/pkg/client/docclient"
@@ -18,10 +16,5 @@ func (p *printer) explanation(x *docclient.Explanation) error {
 	if p.json {
 		return p.object(x)
 	}
-	for line := range strings.Lines(x.String()) {
-		if err := p.printf("%s\n", plain(strings.TrimSuffix(line, "\n"))); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.printf("%s", visible([]byte(x.String())))
 }
