@@ -83,6 +83,9 @@ func Parse(at place.Place, v value.Value, language Language, bounds Bounds) (Exp
 	return Expression{root: root}, err
 }
 
+// Root returns the expression that gives the whole document.
+func Root() Expression { return Expression{root: &node{kind: isPath}} }
+
 // Constant returns the expression that always gives v.
 func Constant(v value.Value) Expression { return Expression{root: &node{constant: v}} }
 
