@@ -101,3 +101,11 @@ func short(v value.Value) string {
 	}
 	return string(b)
 }
+
+// NoCollection marks a source's error as [ErrNoCollection]. Its text stays as it is.
+func NoCollection(err error) error { return &noCollection{err} }
+
+type noCollection struct{ err error }
+
+func (e *noCollection) Error() string   { return e.err.Error() }
+func (e *noCollection) Unwrap() []error { return []error{ErrNoCollection, e.err} }
