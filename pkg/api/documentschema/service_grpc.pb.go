@@ -32,6 +32,8 @@ const (
 	DocumentService_Count_FullMethodName                = "/immudoc.v1.DocumentService/Count"
 	DocumentService_History_FullMethodName              = "/immudoc.v1.DocumentService/History"
 	DocumentService_Scan_FullMethodName                 = "/immudoc.v1.DocumentService/Scan"
+	DocumentService_Aggregate_FullMethodName            = "/immudoc.v1.DocumentService/Aggregate"
+	DocumentService_Distinct_FullMethodName             = "/immudoc.v1.DocumentService/Distinct"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
 )
@@ -74,6 +76,11 @@ type DocumentServiceClient interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(ctx context.Context, in *ScanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ScanResponse], error)
+	// Aggregate runs a pipeline over a collection, as of one transaction. What it
+	// makes of documents has no proof: who wants one runs it over the documents.
+	Aggregate(ctx context.Context, in *AggregateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AggregateResponse], error)
+	// Distinct lists the values at a path in the documents of a collection.
+	Distinct(ctx context.Context, in *DistinctRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DistinctResponse], error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error)
@@ -238,6 +245,44 @@ func (c *documentServiceClient) Scan(ctx context.Context, in *ScanRequest, opts 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanClient = grpc.ServerStreamingClient[ScanResponse]
 
+func (c *documentServiceClient) Aggregate(ctx context.Context, in *AggregateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AggregateResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[2], DocumentService_Aggregate_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AggregateRequest, AggregateResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_AggregateClient = grpc.ServerStreamingClient[AggregateResponse]
+
+func (c *documentServiceClient) Distinct(ctx context.Context, in *DistinctRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DistinctResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[3], DocumentService_Distinct_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DistinctRequest, DistinctResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_DistinctClient = grpc.ServerStreamingClient[DistinctResponse]
+
 func (c *documentServiceClient) Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProveResponse)
@@ -296,6 +341,11 @@ type DocumentServiceServer interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error
+	// Aggregate runs a pipeline over a collection, as of one transaction. What it
+	// makes of documents has no proof: who wants one runs it over the documents.
+	Aggregate(*AggregateRequest, grpc.ServerStreamingServer[AggregateResponse]) error
+	// Distinct lists the values at a path in the documents of a collection.
+	Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(context.Context, *ProveRequest) (*ProveResponse, error)
@@ -350,6 +400,12 @@ func (UnimplementedDocumentServiceServer) History(*HistoryRequest, grpc.ServerSt
 }
 func (UnimplementedDocumentServiceServer) Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error {
 	return status.Error(codes.Unimplemented, "method Scan not implemented")
+}
+func (UnimplementedDocumentServiceServer) Aggregate(*AggregateRequest, grpc.ServerStreamingServer[AggregateResponse]) error {
+	return status.Error(codes.Unimplemented, "method Aggregate not implemented")
+}
+func (UnimplementedDocumentServiceServer) Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error {
+	return status.Error(codes.Unimplemented, "method Distinct not implemented")
 }
 func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) (*ProveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Prove not implemented")
@@ -598,6 +654,28 @@ func _DocumentService_Scan_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanServer = grpc.ServerStreamingServer[ScanResponse]
 
+func _DocumentService_Aggregate_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(AggregateRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Aggregate(m, &grpc.GenericServerStream[AggregateRequest, AggregateResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_AggregateServer = grpc.ServerStreamingServer[AggregateResponse]
+
+func _DocumentService_Distinct_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DistinctRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Distinct(m, &grpc.GenericServerStream[DistinctRequest, DistinctResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_DistinctServer = grpc.ServerStreamingServer[DistinctResponse]
+
 func _DocumentService_Prove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProveRequest)
 	if err := dec(in); err != nil {
@@ -703,6 +781,16 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Scan",
 			Handler:       _DocumentService_Scan_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Aggregate",
+			Handler:       _DocumentService_Aggregate_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Distinct",
+			Handler:       _DocumentService_Distinct_Handler,
 			ServerStreams: true,
 		},
 	},

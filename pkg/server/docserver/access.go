@@ -38,6 +38,8 @@ var methods = map[string]access{
 	schema.DocumentService_Count_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_History_FullMethodName:              {auth.PermissionR, false},
 	schema.DocumentService_Scan_FullMethodName:                 {auth.PermissionR, false},
+	schema.DocumentService_Aggregate_FullMethodName:            {auth.PermissionR, false},
+	schema.DocumentService_Distinct_FullMethodName:             {auth.PermissionR, false},
 	schema.DocumentService_Prove_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_GetState_FullMethodName:             {auth.PermissionR, false},
 }
