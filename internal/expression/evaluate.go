@@ -13,9 +13,9 @@ import (
 const MaxSize = 16 << 20
 
 var (
-	// ErrOperand: an operator was given what it cannot work on. Errors that wrap it name both.
+	// ErrOperand is wrapped by the errors about operators that were given what they cannot work on. They name both.
 	ErrOperand = errors.New("wrong operand")
-	// ErrTooLarge: what an expression makes is larger than MaxSize, or deeper than documents may be.
+	// ErrTooLarge means that what an expression makes is larger than MaxSize, or deeper than documents may be.
 	ErrTooLarge = errors.New("too large a value")
 )
 

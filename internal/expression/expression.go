@@ -29,9 +29,9 @@ import (
 type Language uint8
 
 const (
-	// Conditions: paths, constants and the operators that cannot fail and give no more than they are given.
+	// Conditions are paths, constants and the operators that cannot fail and give no more than they are given.
 	Conditions Language = iota
-	// Everything there is.
+	// Everything is all that there is.
 	Everything
 )
 

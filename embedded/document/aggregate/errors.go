@@ -103,9 +103,9 @@ func short(v value.Value) string {
 }
 
 // NoCollection marks a source's error as [ErrNoCollection]. Its text stays as it is.
-func NoCollection(err error) error { return &noCollection{err} }
+func NoCollection(err error) error { return &noCollectionError{err} }
 
-type noCollection struct{ err error }
+type noCollectionError struct{ err error }
 
-func (e *noCollection) Error() string   { return e.err.Error() }
-func (e *noCollection) Unwrap() []error { return []error{ErrNoCollection, e.err} }
+func (e *noCollectionError) Error() string   { return e.err.Error() }
+func (e *noCollectionError) Unwrap() []error { return []error{ErrNoCollection, e.err} }

@@ -16,8 +16,8 @@ func ParseJSON(text []byte) (value.Value, error) {
 	}
 	const sort = "$sort"
 	var raw []map[string]json.RawMessage
-	if err := json.Unmarshal(text, &raw); err != nil || len(raw) != v.Len() {
-		return v, nil // not every element is an object, which Parse will say
+	if isObjects := json.Unmarshal(text, &raw) == nil; !isObjects || len(raw) != v.Len() {
+		return v, nil // which Parse will refuse
 	}
 	steps := make([]value.Value, v.Len())
 	for i, s := range v.Elements() {

@@ -7,7 +7,7 @@ import (
 	"math/big"
 )
 
-// ErrDivision: a division by zero.
+// ErrDivision is returned for a division by zero.
 var ErrDivision = errors.New("division by 0")
 
 // quotientDigits is how many digits a quotient of decimals has at least if it does not end before: those of IEEE 754
