@@ -118,6 +118,9 @@ func TestDocumentsThatWereTruncated(t *testing.T) {
 	a.close()
 	a = attachTo(t, path, smallFiles(), document.AttachOptions{})
 
+	for _, err := range a.Aggregate(ctx, "c", aggregation(t, `[{"$count":"n"}]`), document.Moment{}) {
+		require.ErrorIs(t, err, document.ErrValueGone, "a result over less than all would be wrong")
+	}
 	gone, held := 0, 0
 	for d, err := range a.Scan(ctx, "c", document.ScanOptions{}) {
 		if err == nil {

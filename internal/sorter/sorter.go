@@ -1,12 +1,15 @@
 // Package sorter puts byte strings in bytewise order, in a bounded amount of
 // memory: what does not fit goes, in sorted runs, to temporary files, which are
-// merged when it is read. It knows nothing of what the strings mean.
+// merged when it is read, and before that when there are too many to read at once.
+// It knows nothing of what the strings mean.
 package sorter
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"container/heap"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,15 +21,24 @@ import (
 // overhead is what an entry costs in memory beside its bytes, roughly.
 const overhead = 48
 
+// mostRuns is how many runs are merged at once at most: each is an open file. It
+// is less where entries are so long that one of each would not fit into memory.
+const mostRuns = 256
+
+// patience is how many entries are merged before the context is looked at.
+const patience = 1024
+
 // Sorter takes entries with Add and, after Finish, gives them back in order with
 // Next. It is for one goroutine.
 type Sorter struct {
+	ctx    context.Context
 	limit  int // only that many of the least are wanted; 0 for all
 	memory int // bytes
 	dir    string
 
 	entries  [][]byte
 	bytes    int
+	longest  int // entry
 	compacts int // compact when there are this many entries
 	runs     []*run
 	merge    mergeHeap
@@ -37,10 +49,16 @@ type Sorter struct {
 // files in dir, that of the system for temporary files if it is empty. With a
 // limit only that many of the least entries are given back.
 func New(memory, limit int, dir string) *Sorter {
-	s := &Sorter{limit: limit, memory: memory, dir: dir}
+	s := &Sorter{ctx: context.Background(), limit: limit, memory: memory, dir: dir}
 	if limit > 0 {
 		s.compacts = 2*limit + 64
 	}
+	return s
+}
+
+// Until makes the sorter give up merging when a context ends.
+func (s *Sorter) Until(ctx context.Context) *Sorter {
+	s.ctx = ctx
 	return s
 }
 
@@ -48,6 +66,7 @@ func New(memory, limit int, dir string) *Sorter {
 func (s *Sorter) Add(entry []byte) error {
 	s.entries = append(s.entries, entry)
 	s.bytes += len(entry) + overhead
+	s.longest = max(s.longest, len(entry))
 	if s.bytes < s.memory && (s.compacts == 0 || len(s.entries) < s.compacts) {
 		return nil
 	}
@@ -73,41 +92,103 @@ func (s *Sorter) compact() {
 
 // spill writes what is in memory, which is sorted, to a file.
 func (s *Sorter) spill() error {
+	entries := s.entries
+	err := s.write(0, func() ([]byte, bool, error) {
+		if len(entries) == 0 {
+			return nil, false, nil
+		}
+		e := entries[0]
+		entries = entries[1:]
+		return e, true, nil
+	})
+	if err != nil {
+		return err
+	}
+	clear(s.entries)
+	s.entries, s.bytes = s.entries[:0], 0
+	for level := 0; ; level++ {
+		var same []*run
+		for _, r := range s.runs {
+			if r.level == level {
+				same = append(same, r)
+			}
+		}
+		if len(same) < s.atOnce() {
+			return nil
+		}
+		if err := s.combine(same, level+1); err != nil {
+			return err
+		}
+	}
+}
+
+// atOnce is how many runs may be merged at once.
+func (s *Sorter) atOnce() int {
+	const reader = 4096
+	return max(2, min(mostRuns, s.memory/(s.longest+reader)))
+}
+
+// write makes a run of what next gives.
+func (s *Sorter) write(level int, next func() ([]byte, bool, error)) error {
 	file, err := os.CreateTemp(s.dir, "immudoc-sort-*")
 	if err != nil {
 		return fmt.Errorf("sorting: %w", err)
 	}
 	_ = os.Remove(file.Name()) // where that is possible: then a killed process leaves nothing
-	r := &run{file: file}
+	r := &run{file: file, level: level}
 	s.runs = append(s.runs, r)
 	w := bufio.NewWriter(file)
 	var head [binary.MaxVarintLen64]byte
-	for _, e := range s.entries {
+	for {
+		e, ok, err := next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
 		n := binary.PutUvarint(head[:], uint64(len(e)))
 		_, _ = w.Write(head[:n]) // Flush tells
 		_, _ = w.Write(e)
-		s.spilled += int64(n + len(e))
+		r.bytes += int64(n + len(e))
 	}
+	s.spilled += r.bytes
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("sorting: %w", err)
 	}
-	clear(s.entries)
-	s.entries, s.bytes = s.entries[:0], 0
 	return nil
 }
 
-// Spilled returns how many bytes went to files.
-func (s *Sorter) Spilled() int64 { return s.spilled }
-
-// Finish ends adding.
-func (s *Sorter) Finish() error {
-	s.compact()
-	if len(s.runs) == 0 {
-		return nil
+// combine makes one run of several.
+func (s *Sorter) combine(runs []*run, level int) error {
+	if err := s.open(runs); err != nil {
+		return err
 	}
-	memory := &run{entries: s.entries}
-	s.entries = nil
-	for _, r := range append(s.runs, memory) {
+	written := 0
+	err := s.write(level, func() ([]byte, bool, error) {
+		if written++; s.limit > 0 && written > s.limit {
+			return nil, false, nil
+		}
+		if written%patience == 0 && s.ctx.Err() != nil {
+			return nil, false, s.ctx.Err()
+		}
+		return s.least()
+	})
+	s.merge = nil
+	if err != nil {
+		return err
+	}
+	s.runs = slices.DeleteFunc(s.runs, func(r *run) bool { return slices.Contains(runs, r) })
+	for _, r := range runs {
+		err = errors.Join(err, r.close())
+	}
+	return err
+}
+
+// open begins to merge runs.
+func (s *Sorter) open(runs []*run) error {
+	s.merge = nil
+	for _, r := range runs {
 		if err := r.open(); err != nil {
 			return err
 		}
@@ -121,15 +202,44 @@ func (s *Sorter) Finish() error {
 	return nil
 }
 
+// Spilled returns how many bytes were written to files.
+func (s *Sorter) Spilled() int64 { return s.spilled }
+
+// Finish ends adding.
+func (s *Sorter) Finish() error {
+	s.compact()
+	if len(s.runs) == 0 {
+		return nil
+	}
+	if len(s.entries) > 0 {
+		if err := s.spill(); err != nil {
+			return err
+		}
+	}
+	for len(s.runs) > s.atOnce() { // the smallest first: they are written once more
+		slices.SortFunc(s.runs, func(a, b *run) int { return cmp.Compare(a.bytes, b.bytes) })
+		n := min(s.atOnce(), len(s.runs)-s.atOnce()+1)
+		if err := s.combine(slices.Clone(s.runs[:n]), s.runs[n-1].level); err != nil {
+			return err
+		}
+	}
+	return s.open(s.runs)
+}
+
 // Next returns the next entry; ok is false at the end.
 func (s *Sorter) Next() (entry []byte, ok bool, err error) {
-	if len(s.runs) == 0 {
-		if len(s.entries) == 0 {
-			return nil, false, nil
-		}
-		entry, s.entries = s.entries[0], s.entries[1:]
-		return entry, true, nil
+	if len(s.runs) > 0 {
+		return s.least()
 	}
+	if len(s.entries) == 0 {
+		return nil, false, nil
+	}
+	entry, s.entries = s.entries[0], s.entries[1:]
+	return entry, true, nil
+}
+
+// least returns the least entry of the runs that are merged.
+func (s *Sorter) least() (entry []byte, ok bool, err error) {
 	if len(s.merge) == 0 {
 		return nil, false, nil
 	}
@@ -151,27 +261,22 @@ func (s *Sorter) Next() (entry []byte, ok bool, err error) {
 func (s *Sorter) Close() error {
 	var errs []error
 	for _, r := range s.runs {
-		errs = append(errs, r.file.Close())
-		if err := os.Remove(r.file.Name()); !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, r.close())
 	}
 	*s = Sorter{}
 	return errors.Join(errs...)
 }
 
-// run is a sorted sequence of entries, in a file or in memory.
+// run is a sorted sequence of entries in a file.
 type run struct {
 	file    *os.File
+	level   int // how often its entries were merged
+	bytes   int64
 	reader  *bufio.Reader
-	entries [][]byte
 	current []byte
 }
 
 func (r *run) open() error {
-	if r.file == nil {
-		return nil
-	}
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("sorting: %w", err)
 	}
@@ -181,13 +286,6 @@ func (r *run) open() error {
 
 // next steps to the next entry and reports whether there is one.
 func (r *run) next() (bool, error) {
-	if r.file == nil {
-		if len(r.entries) == 0 {
-			return false, nil
-		}
-		r.current, r.entries = r.entries[0], r.entries[1:]
-		return true, nil
-	}
 	size, err := binary.ReadUvarint(r.reader)
 	if errors.Is(err, io.EOF) {
 		return false, nil
@@ -200,6 +298,15 @@ func (r *run) next() (bool, error) {
 		return false, fmt.Errorf("sorting: %s: %w", r.file.Name(), err)
 	}
 	return true, nil
+}
+
+// close removes the file.
+func (r *run) close() error {
+	err := r.file.Close()
+	if gone := os.Remove(r.file.Name()); !errors.Is(gone, os.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
 }
 
 // mergeHeap has the run with the least entry first.

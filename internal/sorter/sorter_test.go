@@ -2,6 +2,7 @@ package sorter
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -72,5 +73,52 @@ func TestSorterWithoutFiles(t *testing.T) {
 	require.NoError(t, s.Add([]byte("abc")))
 	require.NoError(t, s.runs[0].file.Truncate(2))
 	require.ErrorContains(t, s.Finish(), "immudoc-sort")
+	require.NoError(t, s.Close())
+}
+
+// However much there is, few files are open, and never more than there is memory to
+// read them.
+func TestRunsAreMergedWhenThereAreMany(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{8, 3000} {
+		s := New(16<<10, 0, t.TempDir())
+		rnd := rand.New(rand.NewPCG(4, uint64(length)))
+		const n = 2000
+		for range n {
+			e := make([]byte, length)
+			for i := range 8 {
+				e[i] = byte(rnd.Uint32())
+			}
+			require.NoError(t, s.Add(e))
+			require.Less(t, len(s.runs), 40)
+		}
+		require.NoError(t, s.Finish())
+		require.LessOrEqual(t, len(s.runs), max(2, 16<<10/(length+4096)))
+		before, count := []byte(nil), 0
+		for {
+			e, ok, err := s.Next()
+			require.NoError(t, err)
+			if !ok {
+				break
+			}
+			require.LessOrEqual(t, bytes.Compare(before, e), 0)
+			before, count = e, count+1
+		}
+		require.Equal(t, n, count)
+		require.NoError(t, s.Close())
+	}
+}
+
+// Merging ends with its context.
+func TestMergingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := New(64<<10, 0, t.TempDir()).Until(ctx)
+	cancel()
+	var err error
+	for i := 0; err == nil && i < 100_000; i++ {
+		err = s.Add(make([]byte, 16))
+	}
+	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, s.Close())
 }

@@ -75,6 +75,22 @@ func (p *printer) document(d *docclient.Document, meta bool) error {
 	}
 }
 
+// result writes a document that a query made.
+func (p *printer) result(v value.Value) error {
+	if p.json {
+		return p.line(appendDocument(nil, v))
+	}
+	return p.indented(appendDocument(nil, v))
+}
+
+// value writes one value on a line.
+func (p *printer) value(v value.Value) error {
+	if p.json {
+		return p.line(v.AppendJSON(nil))
+	}
+	return p.line([]byte(shown(v)))
+}
+
 // indented writes JSON for people.
 func (p *printer) indented(b []byte) error {
 	var out bytes.Buffer

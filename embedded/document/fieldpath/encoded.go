@@ -10,7 +10,7 @@ import (
 // idField is the property under which a document shows its id, which stored bodies leave out.
 const idField = "_id"
 
-// Reading is the state of looking at stored documents. It ends with its context: from then on arrays seem empty and members
+// Reading is the state of looking at documents. It ends with its context: from then on arrays seem empty and members
 // missing, and Err tells.
 type Reading struct {
 	ctx   context.Context

@@ -103,10 +103,20 @@ func lookup[N Node[N]](n N, steps []Step) (value.Value, bool) {
 }
 
 // Decoded is a node of a decoded document.
-type Decoded struct{ v value.Value }
+type Decoded struct {
+	v       value.Value
+	reading *Reading // nil for none
+}
 
 // DecodedNode returns the node of a value.
-func DecodedNode(v value.Value) Decoded { return Decoded{v} }
+func DecodedNode(v value.Value) Decoded { return Decoded{v: v} }
+
+// In returns the node as part of a reading, with whose context it ends.
+func (d Decoded) In(r *Reading) Decoded { return Decoded{d.v, r} }
+
+func (d Decoded) at(v value.Value) Decoded { return Decoded{v, d.reading} }
+
+func (d Decoded) goesOn() bool { return d.reading == nil || d.reading.goesOn() }
 
 // Kind implements [Node].
 func (d Decoded) Kind() value.Kind { return d.v.Kind() }
@@ -120,7 +130,7 @@ func (d Decoded) Value() value.Value { return d.v }
 // Member implements [Node].
 func (d Decoded) Member(key string) (Decoded, bool) {
 	v, ok := d.v.Get(key)
-	return Decoded{v}, ok
+	return d.at(v), ok && d.goesOn()
 }
 
 // Element implements [Node].
@@ -128,14 +138,17 @@ func (d Decoded) Element(i int) (Decoded, bool) {
 	if i < 0 || i >= d.v.Len() {
 		return Decoded{}, false
 	}
-	return Decoded{d.v.Index(i)}, true
+	return d.at(d.v.Index(i)), true
 }
 
 // Elements implements [Node].
 func (d Decoded) Elements(visit func(Decoded) bool) bool {
 	for _, e := range d.v.Elements() {
-		if visit(Decoded{e}) {
+		if visit(d.at(e)) {
 			return true
+		}
+		if !d.goesOn() {
+			return false
 		}
 	}
 	return false

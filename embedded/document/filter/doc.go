@@ -26,7 +26,8 @@
 // Values are equal if [value.Compare] is 0: numbers by their worth, whatever their kind, objects whatever the order of
 // their members. $gt, $gte, $lt and $lte compare within one type, with all numbers as one type, in the order of
 // [value.Compare]. {"a": null} matches where a is null or missing. $ne, $nin, $nor and $not are the exact negation of what
-// they negate. $expr compares across types in the total order, with a missing value before every other.
+// they negate. $expr is an expression without arithmetic and text; it compares across types in the total order, with a
+// missing value before every other.
 //
 // # Limits
 //

@@ -14,6 +14,6 @@ func (f Filter) MatchEncoded(ctx context.Context, body, id []byte) (bool, error)
 		return true, nil
 	}
 	reading := fieldpath.NewReading(ctx)
-	matched := match(f.root, fieldpath.EncodedNode(body, id, reading))
-	return matched && reading.Err() == nil, reading.Err()
+	matched := match(ctx, f.root, fieldpath.EncodedNode(body, id, reading))
+	return outcome(ctx, matched, reading)
 }

@@ -3,7 +3,8 @@ package filter
 import (
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/immudoc/immudoc/internal/place"
 )
 
 // Limits of a filter.
@@ -35,18 +36,7 @@ func (e *Error) Error() string {
 // Unwrap returns ErrInvalid.
 func (e *Error) Unwrap() error { return ErrInvalid }
 
-// place is where the parser is in the filter: the reference tokens that lead there.
-type place []string
-
-func (p place) in(token string) place { return append(p[:len(p):len(p)], token) }
-
-var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
-
-func (p place) failf(format string, args ...any) error {
-	var at strings.Builder
-	for _, token := range p {
-		at.WriteByte('/')
-		_, _ = escapePointer.WriteString(&at, token) // never fails
-	}
-	return &Error{At: at.String(), Detail: fmt.Sprintf(format, args...)}
+// failf is an error about a place in the filter.
+func failf(at place.Place, format string, args ...any) error {
+	return &Error{At: at.Pointer(), Detail: fmt.Sprintf(format, args...)}
 }

@@ -1,26 +1,47 @@
 package filter
 
 import (
+	"context"
 	"slices"
 	"strconv"
 
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/expression"
 )
 
 // Match reports whether a document meets the filter. It is the definition of what a filter means.
 func (f Filter) Match(doc value.Value) bool {
-	return f.root == nil || match(f.root, fieldpath.DecodedNode(doc))
+	return f.root == nil || match(context.Background(), f.root, fieldpath.DecodedNode(doc))
 }
 
-func match[N fieldpath.Node[N]](e Expr, n N) bool {
+// MatchUntil is Match that ends with a context, whose error it then returns.
+func (f Filter) MatchUntil(ctx context.Context, doc value.Value) (bool, error) {
+	if f.root == nil {
+		return true, nil
+	}
+	reading := fieldpath.NewReading(ctx)
+	matched := match(ctx, f.root, fieldpath.DecodedNode(doc).In(reading))
+	return outcome(ctx, matched, reading)
+}
+
+// outcome is what matching came to, which is nothing if the reading, or its context, ended meanwhile.
+func outcome(ctx context.Context, matched bool, reading *fieldpath.Reading) (bool, error) {
+	err := reading.Err()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return matched && err == nil, err
+}
+
+func match[N fieldpath.Node[N]](ctx context.Context, e Expr, n N) bool {
 	switch e := e.(type) {
 	case And:
-		return !slices.ContainsFunc(e.Of, func(e Expr) bool { return !match(e, n) })
+		return !slices.ContainsFunc(e.Of, func(e Expr) bool { return !match(ctx, e, n) })
 	case Or:
-		return slices.ContainsFunc(e.Of, func(e Expr) bool { return match(e, n) })
+		return slices.ContainsFunc(e.Of, func(e Expr) bool { return match(ctx, e, n) })
 	case Not:
-		return !match(e.Of, n)
+		return !match(ctx, e.Of, n)
 	case Compare:
 		return fieldpath.Values(n, e.Path, func(n N, present bool) bool { return compares(e, n, present) })
 	case In:
@@ -48,11 +69,12 @@ func match[N fieldpath.Node[N]](e Expr, n N) bool {
 	case ElemMatch:
 		return fieldpath.Places(n, e.Path, func(n N, present bool) bool {
 			return present && n.Kind() == value.KindArray && n.Elements(func(n N) bool {
-				return (e.Whole || n.Kind().IsContainer()) && match(e.Of, n)
+				return (e.Whole || n.Kind().IsContainer()) && match(ctx, e.Of, n)
 			})
 		})
 	case Expression:
-		return truth(evaluate(e.Of, n))
+		r, err := expression.Evaluate(ctx, e.Of, n)
+		return err == nil && expression.Truth(r)
 	}
 	return false
 }

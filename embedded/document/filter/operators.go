@@ -10,27 +10,29 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/expression"
+	"github.com/immudoc/immudoc/internal/place"
 )
 
 // list checks the operand of an operator that takes a list.
-func list(at place, op string, operand value.Value) error {
+func list(at place.Place, op string, operand value.Value) error {
 	if operand.Kind() != value.KindArray {
-		return at.failf("%s needs an array, not %s", op, article(operand.Kind()))
+		return failf(at, "%s needs an array, not %s", op, article(operand.Kind()))
 	}
 	if n := operand.Len(); n > MaxList {
-		return at.failf("%s of %d values, the limit is %d", op, n, MaxList)
+		return failf(at, "%s of %d values, the limit is %d", op, n, MaxList)
 	}
 	return nil
 }
 
-func (p *parser) in(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) in(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if err := list(at, at[len(at)-1], operand); err != nil {
 		return nil, err
 	}
 	values := make([]value.Value, 0, operand.Len())
 	for i, v := range operand.Elements() {
-		if hasOperators(v) {
-			return nil, at.in(strconv.Itoa(i)).failf("an operator among the values of %s; use $or for several conditions", at[len(at)-1])
+		if expression.HasOperators(v) {
+			return nil, failf(at.In(strconv.Itoa(i)), "an operator among the values of %s; use $or for several conditions", at[len(at)-1])
 		}
 		values = append(values, v)
 	}
@@ -40,9 +42,9 @@ func (p *parser) in(at place, path fieldpath.Path, operand value.Value) (Expr, e
 }
 
 // not reads $not, whose operand is an object of operators.
-func (p *parser) not(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
-	if !hasOperators(operand) {
-		return nil, at.failf("$not needs an object of operators; to be different from a value is $ne")
+func (p *parser) not(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
+	if !expression.HasOperators(operand) {
+		return nil, failf(at, "$not needs an object of operators; to be different from a value is $ne")
 	}
 	of, err := p.operators(at, path, operand)
 	if err != nil {
@@ -51,13 +53,13 @@ func (p *parser) not(at place, path fieldpath.Path, operand value.Value) (Expr, 
 	return Not{Of: all(of)}, nil
 }
 
-func (p *parser) exists(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) exists(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	want, ok := operand.AsBool()
 	if n, isInt := operand.AsInt(); isInt && (n == 0 || n == 1) {
 		want, ok = n == 1, true
 	}
 	if !ok {
-		return nil, at.failf("$exists needs true or false, not %s", article(operand.Kind()))
+		return nil, failf(at, "$exists needs true or false, not %s", article(operand.Kind()))
 	}
 	if !want {
 		return Not{Of: Exists{Path: path}}, nil
@@ -87,11 +89,11 @@ func kinds(of ...value.Kind) (set Kinds) {
 	return set
 }
 
-func (p *parser) types(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) types(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	operands := []value.Value{operand}
 	if operand.Kind() == value.KindArray {
 		if operand.Len() == 0 || operand.Len() > len(typeNames) {
-			return nil, at.failf("$type needs one to %d types, not %d", len(typeNames), operand.Len())
+			return nil, failf(at, "$type needs one to %d types, not %d", len(typeNames), operand.Len())
 		}
 		operands = operands[:0]
 		for _, v := range operand.Elements() {
@@ -106,7 +108,7 @@ func (p *parser) types(at place, path fieldpath.Path, operand value.Value) (Expr
 		}
 		of, known := typeNames[name]
 		if !isName || !known {
-			return nil, at.failf("unknown type %s; there are null bool int long uint double float decimal number string bytes uuid "+
+			return nil, failf(at, "unknown type %s; there are null bool int long uint double float decimal number string bytes uuid "+
 				"binData date timestamp array object", short(v))
 		}
 		set |= of
@@ -115,7 +117,7 @@ func (p *parser) types(at place, path fieldpath.Path, operand value.Value) (Expr
 }
 
 // allOf reads $all: each of its values must be matched, or, where they are $elemMatch, met.
-func (p *parser) allOf(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) allOf(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if err := list(at, "$all", operand); err != nil {
 		return nil, err
 	}
@@ -124,19 +126,19 @@ func (p *parser) allOf(at place, path fieldpath.Path, operand value.Value) (Expr
 	}
 	var of []Expr
 	for i, v := range operand.Elements() {
-		here := at.in(strconv.Itoa(i))
+		here := at.In(strconv.Itoa(i))
 		if err := p.count(here); err != nil {
 			return nil, err
 		}
-		if !hasOperators(v) {
+		if !expression.HasOperators(v) {
 			of = append(of, Compare{Path: path, Value: v})
 			continue
 		}
 		inner, ok := v.Get("$elemMatch")
 		if !ok || v.Len() != 1 {
-			return nil, here.failf("$all takes values, or objects with $elemMatch alone")
+			return nil, failf(here, "$all takes values, or objects with $elemMatch alone")
 		}
-		e, err := p.elemMatch(here.in("$elemMatch"), path, inner)
+		e, err := p.elemMatch(here.In("$elemMatch"), path, inner)
 		if err != nil {
 			return nil, err
 		}
@@ -145,9 +147,9 @@ func (p *parser) allOf(at place, path fieldpath.Path, operand value.Value) (Expr
 	return all(of), nil
 }
 
-func (p *parser) elemMatch(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) elemMatch(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if operand.Kind() != value.KindObject {
-		return nil, at.failf("$elemMatch needs an object, not %s", article(operand.Kind()))
+		return nil, failf(at, "$elemMatch needs an object, not %s", article(operand.Kind()))
 	}
 	p.indexes += path.Indexes()
 	p.elements++
@@ -155,7 +157,7 @@ func (p *parser) elemMatch(at place, path fieldpath.Path, operand value.Value) (
 		p.indexes -= path.Indexes()
 		p.elements--
 	}()
-	if !hasOperators(operand) || hasLogic(operand) {
+	if !expression.HasOperators(operand) || hasLogic(operand) {
 		of, err := p.filter(at, operand)
 		if err != nil {
 			return nil, err
@@ -180,42 +182,42 @@ func hasLogic(operand value.Value) bool {
 	return false
 }
 
-func (p *parser) size(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) size(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	n, ok := operand.AsInt()
 	if !ok || n < 0 || n > 1<<31-1 {
-		return nil, at.failf("$size needs a number of elements, not %s", short(operand))
+		return nil, failf(at, "$size needs a number of elements, not %s", short(operand))
 	}
 	return Size{Path: path, Count: int(n)}, nil
 }
 
-func (p *parser) mod(at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func (p *parser) mod(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	divisor, ok1 := operand.Index(0).AsInt()
 	remainder, ok2 := operand.Index(1).AsInt()
 	if operand.Len() != 2 || !ok1 || !ok2 {
-		return nil, at.failf("$mod needs [divisor, remainder], two integers")
+		return nil, failf(at, "$mod needs [divisor, remainder], two integers")
 	}
 	if divisor == 0 {
-		return nil, at.failf("$mod by 0")
+		return nil, failf(at, "$mod by 0")
 	}
 	return Mod{Path: path, Divisor: divisor, Remainder: remainder}, nil
 }
 
 // regex reads $regex with its $options, null where there are none.
-func (p *parser) regex(at place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
+func (p *parser) regex(at place.Place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
 	text, ok := pattern.AsString()
 	if !ok {
-		return nil, at.failf("$regex needs a string, not %s", article(pattern.Kind()))
+		return nil, failf(at, "$regex needs a string, not %s", article(pattern.Kind()))
 	}
 	if len(text) > MaxPattern {
-		return nil, at.failf("a pattern of %d bytes, the limit is %d", len(text), MaxPattern)
+		return nil, failf(at, "a pattern of %d bytes, the limit is %d", len(text), MaxPattern)
 	}
 	flags, ok := options.AsString()
 	if !ok && !options.IsNull() {
-		return nil, at.failf("$options needs a string, not %s", article(options.Kind()))
+		return nil, failf(at, "$options needs a string, not %s", article(options.Kind()))
 	}
 	for i, f := range flags {
 		if !strings.ContainsRune("ims", f) || strings.ContainsRune(flags[:i], f) {
-			return nil, at.failf("$options %q: there are i (any case), m (lines) and s (dot matches a line feed), each once", flags)
+			return nil, failf(at, "$options %q: there are i (any case), m (lines) and s (dot matches a line feed), each once", flags)
 		}
 	}
 	prefix := ""
@@ -225,7 +227,7 @@ func (p *parser) regex(at place, path fieldpath.Path, pattern, options value.Val
 	tree, err := syntax.Parse(prefix+text, syntax.Perl)
 	if err == nil {
 		if p.program += programSize(tree); p.program > MaxProgram {
-			return nil, at.failf("the patterns of the filter are too large: their repetitions make more than %d steps, the limit", MaxProgram)
+			return nil, failf(at, "the patterns of the filter are too large: their repetitions make more than %d steps, the limit", MaxProgram)
 		}
 	}
 	var re *regexp.Regexp
@@ -233,7 +235,7 @@ func (p *parser) regex(at place, path fieldpath.Path, pattern, options value.Val
 		re, err = regexp.Compile(prefix + text)
 	}
 	if err != nil {
-		return nil, at.failf("the pattern is not RE2: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, failf(at, "the pattern is not RE2: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return Regex{Path: path, Pattern: re}, nil
 }

@@ -1,12 +1,15 @@
 package filter
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/expression"
+	"github.com/immudoc/immudoc/internal/place"
 )
 
 // Parse reads a filter. Errors are of type *[Error].
@@ -27,19 +30,20 @@ type parser struct {
 	program      int // size of the patterns so far
 }
 
-// enter counts a condition that may hold others; leave must follow.
-func (p *parser) enter(at place) error {
+// Enter counts a condition that may hold others; Leave must follow.
+func (p *parser) Enter(at place.Place) error {
 	if p.depth++; p.depth > MaxDepth {
-		return at.failf("nested deeper than %d, the limit", MaxDepth)
+		return failf(at, "nested deeper than %d, the limit", MaxDepth)
 	}
 	return p.count(at)
 }
 
-func (p *parser) leave() { p.depth-- }
+// Leave ends what Enter began.
+func (p *parser) Leave() { p.depth-- }
 
-func (p *parser) count(at place) error {
+func (p *parser) count(at place.Place) error {
 	if p.nodes++; p.nodes > MaxNodes {
-		return at.failf("more than %d conditions, the limit", MaxNodes)
+		return failf(at, "more than %d conditions, the limit", MaxNodes)
 	}
 	return nil
 }
@@ -53,17 +57,17 @@ func all(of []Expr) Expr {
 }
 
 // filter reads an object whose members are conditions.
-func (p *parser) filter(at place, v value.Value) (Expr, error) {
+func (p *parser) filter(at place.Place, v value.Value) (Expr, error) {
 	if v.Kind() != value.KindObject {
-		return nil, at.failf("a filter is an object, not %s", article(v.Kind()))
+		return nil, failf(at, "a filter is an object, not %s", article(v.Kind()))
 	}
-	if err := p.enter(at); err != nil {
+	if err := p.Enter(at); err != nil {
 		return nil, err
 	}
-	defer p.leave()
+	defer p.Leave()
 	var of []Expr
 	for key, operand := range v.Members() {
-		e, err := p.member(at.in(key), key, operand)
+		e, err := p.member(at.In(key), key, operand)
 		if err != nil {
 			return nil, err
 		}
@@ -72,58 +76,50 @@ func (p *parser) filter(at place, v value.Value) (Expr, error) {
 	return all(of), nil
 }
 
-func (p *parser) member(at place, key string, operand value.Value) ([]Expr, error) {
+func (p *parser) member(at place.Place, key string, operand value.Value) ([]Expr, error) {
 	if strings.HasPrefix(key, "$") {
 		e, err := p.logic(at, key, operand)
 		return []Expr{e}, err
 	}
 	path, err := fieldpath.Parse(key)
 	if err != nil {
-		return nil, at.failf("%v", err)
+		return nil, failf(at, "%v", err)
 	}
 	if p.indexes+path.Indexes() > fieldpath.MaxIndexes {
-		return nil, at.failf("more than %d steps that are numbers, the limit, with those of the $elemMatch around", fieldpath.MaxIndexes)
+		return nil, failf(at, "more than %d steps that are numbers, the limit, with those of the $elemMatch around", fieldpath.MaxIndexes)
 	}
-	if hasOperators(operand) {
+	if expression.HasOperators(operand) {
 		return p.operators(at, path, operand)
 	}
 	return []Expr{Compare{Path: path, Value: operand}}, p.count(at)
 }
 
-// hasOperators tells operators on a path from an object to be equal to.
-func hasOperators(operand value.Value) bool {
-	if _, isRef := operand.Get("$ref"); isRef {
-		return false
-	}
-	for key := range operand.Members() {
-		if strings.HasPrefix(key, "$") {
-			return true
-		}
-	}
-	return false
-}
-
 // logic reads an operator in the place of a path.
-func (p *parser) logic(at place, op string, operand value.Value) (Expr, error) {
+func (p *parser) logic(at place.Place, op string, operand value.Value) (Expr, error) {
 	switch op {
 	case "$and", "$or", "$nor":
 	case "$expr":
 		if p.elements > 0 {
-			return nil, at.failf("$expr is about the whole document and cannot stand inside $elemMatch")
+			return nil, failf(at, "$expr is about the whole document and cannot stand inside $elemMatch")
 		}
-		return p.expression(at, operand)
+		e, err := expression.Parse(at, operand, expression.Conditions, p)
+		var wrong *expression.Error
+		if errors.As(err, &wrong) {
+			err = &Error{At: wrong.At.Pointer(), Detail: wrong.Detail}
+		}
+		return Expression{Of: e}, err
 	default:
 		if _, known := operators[op]; known {
-			return nil, at.failf("%s is an operator on a path: write {\"path\": {%q: ...}}", op, op)
+			return nil, failf(at, "%s is an operator on a path: write {\"path\": {%q: ...}}", op, op)
 		}
-		return nil, at.failf("unknown operator %s; here may stand $and, $or, $nor, $expr or a path", op)
+		return nil, failf(at, "unknown operator %s; here may stand $and, $or, $nor, $expr or a path", op)
 	}
 	if operand.Kind() != value.KindArray || operand.Len() == 0 {
-		return nil, at.failf("%s needs a list of filters, at least one", op)
+		return nil, failf(at, "%s needs a list of filters, at least one", op)
 	}
 	of := make([]Expr, 0, min(operand.Len(), MaxNodes))
 	for i, v := range operand.Elements() {
-		e, err := p.filter(at.in(strconv.Itoa(i)), v)
+		e, err := p.filter(at.In(strconv.Itoa(i)), v)
 		if err != nil {
 			return nil, err
 		}
@@ -140,15 +136,15 @@ func (p *parser) logic(at place, op string, operand value.Value) (Expr, error) {
 }
 
 // operators are those on a path, by name. $options belongs to $regex.
-var operators map[string]func(p *parser, at place, path fieldpath.Path, operand value.Value) (Expr, error)
+var operators map[string]func(p *parser, at place.Place, path fieldpath.Path, operand value.Value) (Expr, error)
 
 func init() {
-	compare := func(op Op) func(*parser, place, fieldpath.Path, value.Value) (Expr, error) {
-		return func(_ *parser, _ place, path fieldpath.Path, operand value.Value) (Expr, error) {
+	compare := func(op Op) func(*parser, place.Place, fieldpath.Path, value.Value) (Expr, error) {
+		return func(_ *parser, _ place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 			return Compare{Path: path, Op: op, Value: operand}, nil
 		}
 	}
-	operators = map[string]func(*parser, place, fieldpath.Path, value.Value) (Expr, error){
+	operators = map[string]func(*parser, place.Place, fieldpath.Path, value.Value) (Expr, error){
 		"$eq": compare(Equal), "$gt": compare(Greater), "$gte": compare(GreaterOrEqual), "$lt": compare(Less), "$lte": compare(LessOrEqual),
 		"$ne":     negated(compare(Equal)),
 		"$in":     (*parser).in,
@@ -166,22 +162,22 @@ func init() {
 	}
 }
 
-func negated(parse func(*parser, place, fieldpath.Path, value.Value) (Expr, error)) func(*parser, place, fieldpath.Path, value.Value) (Expr, error) {
-	return func(p *parser, at place, path fieldpath.Path, operand value.Value) (Expr, error) {
+func negated(parse func(*parser, place.Place, fieldpath.Path, value.Value) (Expr, error)) func(*parser, place.Place, fieldpath.Path, value.Value) (Expr, error) {
+	return func(p *parser, at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 		e, err := parse(p, at, path, operand)
 		return Not{Of: e}, err
 	}
 }
 
 // operators reads an object of operators on a path.
-func (p *parser) operators(at place, path fieldpath.Path, operand value.Value) ([]Expr, error) {
-	if err := p.enter(at); err != nil {
+func (p *parser) operators(at place.Place, path fieldpath.Path, operand value.Value) ([]Expr, error) {
+	if err := p.Enter(at); err != nil {
 		return nil, err
 	}
-	defer p.leave()
+	defer p.Leave()
 	var of []Expr
 	for op, v := range operand.Members() {
-		here := at.in(op)
+		here := at.In(op)
 		if err := p.count(here); err != nil {
 			return nil, err
 		}
@@ -190,12 +186,12 @@ func (p *parser) operators(at place, path fieldpath.Path, operand value.Value) (
 		parse, known := operators[op]
 		switch {
 		case !known && strings.HasPrefix(op, "$"):
-			err = here.failf("unknown operator %s; on a path may stand %s", op, names())
+			err = failf(here, "unknown operator %s; on a path may stand %s", op, names())
 		case !known:
-			err = here.failf("operators and the key %q in one object: it is either operators or a value to be equal to", op)
+			err = failf(here, "operators and the key %q in one object: it is either operators or a value to be equal to", op)
 		case op == "$options":
 			if _, has := operand.Get("$regex"); !has {
-				err = here.failf("$options without $regex")
+				err = failf(here, "$options without $regex")
 			}
 			if err == nil {
 				continue

@@ -5,6 +5,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/expression"
 )
 
 // Filter is a parsed filter. It is immutable and safe for concurrent use; the zero Filter matches every document.
@@ -108,7 +109,7 @@ type ElemMatch struct {
 }
 
 // Expression holds if the expression, evaluated on the whole document, is true.
-type Expression struct{ Of *expression }
+type Expression struct{ Of expression.Expression }
 
 func (And) isExpr()        {}
 func (Or) isExpr()         {}

@@ -39,6 +39,8 @@ const (
 	DocumentService_History_FullMethodName              = "/immudoc.v1.DocumentService/History"
 	DocumentService_Scan_FullMethodName                 = "/immudoc.v1.DocumentService/Scan"
 	DocumentService_Explain_FullMethodName              = "/immudoc.v1.DocumentService/Explain"
+	DocumentService_Aggregate_FullMethodName            = "/immudoc.v1.DocumentService/Aggregate"
+	DocumentService_Distinct_FullMethodName             = "/immudoc.v1.DocumentService/Distinct"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
 )
@@ -96,6 +98,11 @@ type DocumentServiceClient interface {
 	Scan(ctx context.Context, in *ScanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ScanResponse], error)
 	// Explain answers a query of Scan or Count, and says how instead of with what.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Aggregate runs a pipeline over a collection, as of one transaction. What it
+	// makes of documents has no proof: who wants one runs it over the documents.
+	Aggregate(ctx context.Context, in *AggregateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AggregateResponse], error)
+	// Distinct lists the values at a path in the documents of a collection.
+	Distinct(ctx context.Context, in *DistinctRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DistinctResponse], error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error)
@@ -330,6 +337,44 @@ func (c *documentServiceClient) Explain(ctx context.Context, in *ExplainRequest,
 	return out, nil
 }
 
+func (c *documentServiceClient) Aggregate(ctx context.Context, in *AggregateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AggregateResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[2], DocumentService_Aggregate_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AggregateRequest, AggregateResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_AggregateClient = grpc.ServerStreamingClient[AggregateResponse]
+
+func (c *documentServiceClient) Distinct(ctx context.Context, in *DistinctRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DistinctResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[3], DocumentService_Distinct_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DistinctRequest, DistinctResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_DistinctClient = grpc.ServerStreamingClient[DistinctResponse]
+
 func (c *documentServiceClient) Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProveResponse)
@@ -403,6 +448,11 @@ type DocumentServiceServer interface {
 	Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error
 	// Explain answers a query of Scan or Count, and says how instead of with what.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Aggregate runs a pipeline over a collection, as of one transaction. What it
+	// makes of documents has no proof: who wants one runs it over the documents.
+	Aggregate(*AggregateRequest, grpc.ServerStreamingServer[AggregateResponse]) error
+	// Distinct lists the values at a path in the documents of a collection.
+	Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(context.Context, *ProveRequest) (*ProveResponse, error)
@@ -478,6 +528,12 @@ func (UnimplementedDocumentServiceServer) Scan(*ScanRequest, grpc.ServerStreamin
 }
 func (UnimplementedDocumentServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedDocumentServiceServer) Aggregate(*AggregateRequest, grpc.ServerStreamingServer[AggregateResponse]) error {
+	return status.Error(codes.Unimplemented, "method Aggregate not implemented")
+}
+func (UnimplementedDocumentServiceServer) Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error {
+	return status.Error(codes.Unimplemented, "method Distinct not implemented")
 }
 func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) (*ProveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Prove not implemented")
@@ -852,6 +908,28 @@ func _DocumentService_Explain_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_Aggregate_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(AggregateRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Aggregate(m, &grpc.GenericServerStream[AggregateRequest, AggregateResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_AggregateServer = grpc.ServerStreamingServer[AggregateResponse]
+
+func _DocumentService_Distinct_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DistinctRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Distinct(m, &grpc.GenericServerStream[DistinctRequest, DistinctResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_DistinctServer = grpc.ServerStreamingServer[DistinctResponse]
+
 func _DocumentService_Prove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProveRequest)
 	if err := dec(in); err != nil {
@@ -985,6 +1063,16 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Scan",
 			Handler:       _DocumentService_Scan_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Aggregate",
+			Handler:       _DocumentService_Aggregate_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Distinct",
+			Handler:       _DocumentService_Distinct_Handler,
 			ServerStreams: true,
 		},
 	},

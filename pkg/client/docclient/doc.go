@@ -37,6 +37,9 @@
 // immudb's own clients. With a key in immudb's client options
 // (WithServerSigningPubKey) it has to be signed, as have all later ones.
 //
+// Aggregations are made by the client out of documents that it verified
+// ([Client.Aggregate]); an unverified client lets the server make them.
+//
 // # What is not
 //
 // No proof shows that a revision is the newest or that a list is complete: a

@@ -36,6 +36,10 @@ var (
 	// has not begun.
 	ErrUnproved = errors.New("docclient: the list carries no proofs")
 
+	// ErrTruncated means that the ledger does not hold the content of a document any
+	// more that an aggregation is about.
+	ErrTruncated = errors.New("docclient: content truncated from the ledger")
+
 	// ErrClosed is returned by a client and by a pool that was closed.
 	ErrClosed = errors.New("docclient: closed")
 
@@ -43,11 +47,12 @@ var (
 	ErrInvalid = errors.New("docclient: invalid request")
 )
 
-// reasonDomain and reasonAhead are of pkg/server/docserver: whose reasons they
-// are, and that of a request that trusts more than the server has.
+// Of pkg/server/docserver: whose reasons they are, that of a request that trusts
+// more than the server has, and that of one about a collection that does not exist.
 const (
-	reasonDomain = "immudoc"
-	reasonAhead  = "AHEAD_OF_LEDGER"
+	reasonDomain       = "immudoc"
+	reasonAhead        = "AHEAD_OF_LEDGER"
+	reasonNoCollection = "COLLECTION_NOT_FOUND"
 )
 
 // Reason returns the word by which the document service names the reason of an

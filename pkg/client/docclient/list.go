@@ -35,6 +35,10 @@ type ListOptions struct {
 	// PageToken is where an earlier list ended; everything but the limit must be
 	// as it was then, and the list goes on as of the transaction it looked at.
 	PageToken string
+
+	// known are collections that had been proved when what the list belongs to began,
+	// as of now; nil if it does not.
+	known map[string]uint32
 }
 
 // moment is the one that documents of the list are held to. A page that goes on
@@ -115,6 +119,12 @@ func (c *Client) Scan(ctx context.Context, collection string, o ListOptions) *Li
 			doc, v, err := e.revision(what, d.GetProof(), proof.Expect{Collection: collection, CollectionID: p.collectionID, ID: id}, o.moment())
 			if err != nil {
 				return nil, err
+			}
+			if o.known != nil {
+				e.known = o.known
+				if err := e.incarnation(what, collection, v.CollectionID); err != nil {
+					return nil, err
+				}
 			}
 			if doc.Deleted() {
 				return nil, refusedf(what, proof.CheckOperation, "revision %d is a tombstone", doc.Revision)

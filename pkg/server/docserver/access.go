@@ -45,6 +45,8 @@ var methods = map[string]access{
 	schema.DocumentService_History_FullMethodName:              {auth.PermissionR, false},
 	schema.DocumentService_Scan_FullMethodName:                 {auth.PermissionR, false},
 	schema.DocumentService_Explain_FullMethodName:              {auth.PermissionR, false},
+	schema.DocumentService_Aggregate_FullMethodName:            {auth.PermissionR, false},
+	schema.DocumentService_Distinct_FullMethodName:             {auth.PermissionR, false},
 	schema.DocumentService_Prove_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_GetState_FullMethodName:             {auth.PermissionR, false},
 }

@@ -14,7 +14,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/aggregate"
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/query"
@@ -65,6 +67,10 @@ var table = []struct {
 	{document.ErrFuture, codes.OutOfRange, "FUTURE"},
 	{filter.ErrInvalid, codes.InvalidArgument, "INVALID_FILTER"},
 	{query.ErrSort, codes.InvalidArgument, "INVALID_SORT"},
+	{aggregate.ErrInvalid, codes.InvalidArgument, "INVALID_PIPELINE"},
+	{aggregate.ErrEvaluate, codes.FailedPrecondition, "PIPELINE_FAILED"},
+	{aggregate.ErrLimit, codes.FailedPrecondition, "PIPELINE_LIMIT"},
+	{fieldpath.ErrInvalid, codes.InvalidArgument, "INVALID_PATH"},
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
 

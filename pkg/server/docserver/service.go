@@ -10,13 +10,17 @@ import (
 // service implements immudoc.v1 over the databases of one immudb server.
 type service struct {
 	schema.UnsafeDocumentServiceServer
-	srv     *server.ImmuServer
-	host    *immudbhost.Host
-	sorting chan struct{} // full while as many sorted listings are under way as may be
+	srv         *server.ImmuServer
+	host        *immudbhost.Host
+	sorting     chan struct{} // full while as many sorted listings are under way as may be
+	aggregating chan struct{} // and as many aggregations
 }
 
 var _ schema.DocumentServiceServer = (*service)(nil)
 
 func newService(srv *server.ImmuServer, host *immudbhost.Host) *service {
-	return &service{srv: srv, host: host, sorting: make(chan struct{}, maxSorting)}
+	return &service{
+		srv: srv, host: host,
+		sorting: make(chan struct{}, maxSorting), aggregating: make(chan struct{}, maxAggregating),
+	}
 }
