@@ -114,11 +114,14 @@ type boundKey struct {
 	exact bool
 }
 
-func newScope(parent *scope) *scope {
-	return &scope{
-		parent: parent, atoms: map[string][]*atom{},
-		bounds: map[boundKey]*bound{}, implied: map[*conjunct]bool{}, written: map[byte]map[string]bool{},
+func newScope(parent *scope) *scope { return &scope{parent: parent} }
+
+// keep puts a value into a map that is made when it is needed: a scope is made for every branch of an $or.
+func keep[K comparable, V any](m *map[K]V, key K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
 	}
+	(*m)[key] = v
 }
 
 // add adds a condition whose paths begin with prefix. It is direct if it is part of the filter as it stands.
@@ -179,7 +182,7 @@ func bare(e filter.Expr) filter.Expr {
 }
 
 func (s *scope) addAtom(a *atom) {
-	s.atoms[a.path] = append(s.atoms[a.path], a)
+	keep(&s.atoms, a.path, append(s.atoms[a.path], a))
 	switch cond := a.cond.(type) {
 	case filter.In:
 		s.never = s.never || len(cond.Values) == 0
@@ -290,7 +293,7 @@ func (s *scope) bound(path string, exact bool) *bound {
 			b = &bound{set: a.set(), from: []*atom{a}}
 		}
 	}
-	s.bounds[key] = b
+	keep(&s.bounds, key, b)
 	return b
 }
 
