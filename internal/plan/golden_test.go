@@ -123,6 +123,33 @@ func readQuery(t *testing.T, text string) (q plan.Query) {
 	return q
 }
 
+// TestExample is the example of the package comment.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	indexes := []plan.Index{readIndex(t, "i status,-amount")}
+	p := plan.Choose(readQuery(t, `{"status":"paid","amount":{"$gt":10}}`), indexes)
+	require.Len(t, p.Accesses, 1)
+	require.Same(t, &indexes[0], p.Accesses[0].Index)
+	require.Equal(t, []plan.Range{{
+		From: []byte("\x20paid\x00\x00\xE7"), To: []byte("\x20paid\x00\x00\xE7\x3F\xDB\xFF\xFF\xFF\xFF\xFF\xFF\x7F"),
+	}}, p.Accesses[0].Ranges)
+}
+
+// TestUnusable: an index with a number of fields that no index has is not read.
+func TestUnusable(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]string{"": "it has 0 fields", "a,b,c,d,e,f,g,h,i": "it has 9 fields"} {
+		idx := plan.Index{Name: "i", Exact: true, Certain: true}
+		if fields != "" {
+			idx.Fields = readIndex(t, "i "+fields).Fields
+		}
+		for _, query := range []string{`{"a":1}`, `{"$or":[{"a":1},{"a":2}]}`, `sort=a {}`} {
+			e := plan.Choose(readQuery(t, query), []plan.Index{idx}).Explain()
+			require.Equal(t, []plan.Rejected{{Index: "i", Reason: want}}, e.Rejected)
+		}
+	}
+}
+
 // TestExplainAsJSON: programs read the members of this text.
 func TestExplainAsJSON(t *testing.T) {
 	t.Parallel()

@@ -252,13 +252,16 @@ func pathOf(e filter.Expr) (fieldpath.Path, bool) {
 	return fieldpath.Path{}, false
 }
 
+// maxJoined is how long a joined path can be: they are made for every condition inside $elemMatch.
+const maxJoined = 4096
+
 // join is the path from a document of a path from an element of an array. A path from an element that is an array itself
 // begins with an index, and the joined path would not lead there: it takes the index as one into the outer array.
 func join(prefix, path fieldpath.Path) (fieldpath.Path, bool) {
 	switch {
 	case len(prefix.Steps()) == 0:
 		return path, len(path.Steps()) > 0
-	case len(path.Steps()) == 0 || path.Steps()[0].Index >= 0:
+	case len(path.Steps()) == 0 || path.Steps()[0].Index >= 0 || len(prefix.String())+len(path.String()) >= maxJoined:
 		return fieldpath.Path{}, false
 	}
 	joined, err := fieldpath.Parse(prefix.String() + "." + path.String())
