@@ -49,6 +49,10 @@ func (q *Query) Count(ctx context.Context, e *Engine, pause time.Time) (count ui
 			return err == nil
 		}
 		switch {
+		case q.sorts() && !q.plan.Residual:
+			var err error
+			count, err = q.countIDs(ctx, e, v, coll, pause)
+			return err
 		case q.sorts():
 			err := q.sorted(ctx, e, v, coll, pause, counted)
 			return cmp.Or(err, failed)
@@ -68,6 +72,21 @@ func (q *Query) Count(ctx context.Context, e *Engine, pause time.Time) (count ui
 		return nil
 	})
 	return count, classify(err)
+}
+
+// countIDs counts what indexes name, each once.
+func (q *Query) countIDs(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time) (count uint64, err error) {
+	if err := q.collect(ctx, e, v, coll, pause); err != nil {
+		return 0, err
+	}
+	for {
+		if err := q.advance(ctx, e); err != nil || q.next == nil {
+			return count, err
+		}
+		count++
+		q.returned++
+		q.next = nil
+	}
 }
 
 // use lets do read, and chooses the plan before.

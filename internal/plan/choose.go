@@ -99,6 +99,9 @@ func (c *chooser) serve(s *scope) (best *candidate) {
 		consider(other)
 	}
 	for _, idx := range c.indexes {
+		if !idx.looksAt(s) {
+			continue
+		}
 		if other, whole, _ := idx.entries(s); other != nil && !whole {
 			consider(other)
 			for _, a := range other.accesses {
@@ -193,13 +196,14 @@ func (c *chooser) reject(best *candidate) (list []Rejected) {
 		if slices.ContainsFunc(best.accesses, func(a Access) bool { return a.Index == idx.Index }) {
 			continue
 		}
-		reason, known := c.why[idx]
-		switch i := slices.IndexFunc(c.losers, func(l loser) bool { return l.index == idx }); {
-		case i >= 0:
+		reason := c.why[idx]
+		if best.nothing && idx.unusable == "" {
+			reason = "no document can match"
+		} else if i := slices.IndexFunc(c.losers, func(l loser) bool { return l.index == idx }); i >= 0 {
 			_, why := compare(best, c.losers[i].c, c.limited)
 			reason = fmt.Sprintf("%s is better: %s", name(best), why)
-		case !known:
-			reason = "no document can match"
+		} else if reason == "" {
+			reason = idx.unusable
 		}
 		list = append(list, Rejected{Index: idx.Name, Reason: reason})
 	}

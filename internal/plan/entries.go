@@ -43,6 +43,11 @@ func (p *prepared) missesSome(s *scope) string {
 	return "it is sparse, and no condition demands a value of one of its fields"
 }
 
+// looksAt reports whether an index could serve a scope by more than its order.
+func (p *prepared) looksAt(s *scope) bool {
+	return p.unusable == "" && (p.Sparse || !p.Partial.Empty() || s.bound(p.Fields[0].Path.String(), p.Exact) != nil)
+}
+
 // entries returns how an index serves the conditions of a scope, or why it does not. A candidate with whole set reads all of
 // the index: it is worth something only for its order.
 func (p *prepared) entries(s *scope) (c *candidate, whole bool, reason string) {
@@ -101,9 +106,13 @@ func (p *prepared) entries(s *scope) (c *candidate, whole bool, reason string) {
 	c.nothing = len(access.Ranges) == 0
 	c.distinct = c.nothing || c.onePoint || p.Exact && p.Certain
 	whole = len(shown) == 0
-	if whole && p.Sparse && len(p.Fields) == 1 { // the filter demands a value, or the index could not be used
+	switch { // what the index leaves out the filter leaves out too, or the index could not be used
+	case !whole:
+	case p.Sparse && len(p.Fields) == 1:
 		whole, c.width = false, everyEntry
 		shown = append(shown, func() string { return p.Fields[0].Path.String() + " exists" })
+	case !p.Partial.Empty():
+		whole, c.width = false, everyEntry
 	}
 	access.bounds = func() (texts []string) {
 		for _, text := range shown {

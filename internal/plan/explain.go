@@ -51,7 +51,7 @@ var (
 // Explain returns the plan for people.
 func (p *Plan) Explain() Explanation {
 	e := Explanation{
-		Stage: "union", Order: orders[p.Order], Reverse: p.Reverse, Filter: p.Residual, Covered: p.count && p.Exact, Rejected: p.rejected,
+		Stage: "union", Order: orders[p.Order], Reverse: p.Reverse, Filter: p.Residual, Covered: p.count && !p.Residual, Rejected: p.rejected,
 	}
 	for _, a := range p.Accesses {
 		x := ExplainedAccess{Stage: stages[a.Kind], Ranges: len(a.Ranges)}
@@ -131,8 +131,6 @@ func (a ExplainedAccess) String() string {
 // name is a candidate as the reason of another one's rejection names it.
 func name(c *candidate) string {
 	switch {
-	case len(c.accesses) == 0:
-		return "another"
 	case len(c.accesses) > 1:
 		return "the union"
 	case c.accesses[0].Kind == Entries:

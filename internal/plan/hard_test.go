@@ -65,6 +65,11 @@ var hard = []struct {
 	{`{"a":[1,2]} | {"a":[[1,2]]}`, "a", ``, `{"a":[1,2]}`, false},
 	{`{"a":[[1]]} | {"a":3}`, "a", ``, `{"a":{"$in":[3,[1]]}}`, false},
 	{`{"a":[]} | {"a":[[]]}`, "a", ``, `{"a":{"$elemMatch":{"$gte":[]}}}`, false},
+	// What binds a field does not bind what sorts, if there are arrays.
+	{`{"a":[1,5]} | {"a":[0,1]} | {"a":1}`, "a", ``, `{"a":1}`, true},
+	// That a value is there follows from some bounds only.
+	{`{} | {"a":null}`, "a", ``, `{"a":{"$exists":true,"$gte":null}}`, true},
+	{`{"a":1} | {}`, "a", ``, `{"a":{"$exists":true,"$gte":1}}`, true},
 	// Documents of one query in several places.
 	{`{"a":[1,2],"b":3} | {"a":2}`, "a,b", ``, `{"$or":[{"a":1},{"a":2}]}`, true},
 	{`{"a":[1,2]} | {"_id":"x","a":1}`, "a", ``, `{"$or":[{"a":2},{"_id":"x"}]}`, true},
@@ -149,6 +154,53 @@ func (c *collection) checkAll(t testing.TB, text string) (used bool) {
 		}
 	}
 	return used
+}
+
+// TestRanges: no plan reads more ranges of an index than MaxRanges, and each says when it holds one id.
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	c := documents(t, `{"a":1,"b":1} | {"a":2,"b":2}`)
+	for i, fields := range []string{"a,b", "b"} {
+		sort, err := query.ParseSort(fields)
+		require.NoError(t, err)
+		c.add(t, plan.Index{ID: uint32(i), Name: fields, Fields: sort}, none)
+	}
+	list := func(n int) string {
+		values := make([]string, n)
+		for i := range values {
+			values[i] = fmt.Sprint(i)
+		}
+		return "[" + strings.Join(values, ",") + "]"
+	}
+	for n, want := range map[int]int{1: 1, 30: 900, 31: 961, 32: 32, plan.MaxRanges: plan.MaxRanges, plan.MaxRanges + 1: 1} {
+		p := plan.Choose(plan.Query{Filter: parseFilter(t, fmt.Sprintf(`{"a":{"$in":%s},"b":{"$in":%[1]s}}`, list(n)))}, c.indexes)
+		require.Len(t, p.Accesses, 1)
+		require.Len(t, p.Accesses[0].Ranges, want, n)
+		c.checkAll(t, fmt.Sprintf(`{"a":{"$in":%s},"b":{"$in":%[1]s}}`, list(n)))
+	}
+	branches := make([]string, 40)
+	for i := range branches {
+		branches[i] = fmt.Sprintf(`{"a":{"$in":%s},"b":%d}`, list(30), i)
+	}
+	p := plan.Choose(plan.Query{Filter: parseFilter(t, `{"$or":[`+strings.Join(branches, ",")+`]}`)}, c.indexes[:1])
+	require.Equal(t, plan.Collection, p.Accesses[0].Kind) // 1,200 ranges
+	p = plan.Choose(plan.Query{Filter: parseFilter(t, `{"$or":[`+strings.Join(branches[:30], ",")+`]}`)}, c.indexes[:1])
+	require.Equal(t, plan.Entries, p.Accesses[0].Kind)
+	require.Len(t, p.Accesses[0].Ranges, 900)
+
+	p = plan.Choose(plan.Query{Filter: parseFilter(t, `{"_id":{"$in":`+list(2*plan.MaxLookups)+`},"b":{"$gt":1}}`)}, c.indexes)
+	require.Equal(t, plan.IDs, p.Accesses[0].Kind)
+	require.Len(t, p.Accesses[0].Ranges, 2*plan.MaxLookups)
+	for i, r := range p.Accesses[0].Ranges {
+		id, ok := r.ID()
+		require.True(t, ok)
+		_, v, err := keys.ParseDocument(append(keys.Documents(1), id...))
+		require.NoError(t, err)
+		require.True(t, value.Equal(value.Int(int64(i)), v))
+	}
+	p = plan.Choose(plan.Query{Filter: parseFilter(t, `{"_id":{"$gte":"a","$lte":"b"}}`)}, c.indexes)
+	_, ok := p.Accesses[0].Ranges[0].ID()
+	require.False(t, ok)
 }
 
 func TestHard(t *testing.T) {

@@ -100,7 +100,7 @@ func idRanges(e filter.Expr) (ranges []Range, points, ok bool) {
 // idPoints returns the ranges of values in ascending order; those that are no ids have none.
 func idPoints(values ...value.Value) []Range {
 	ranges := make([]Range, 0, len(values))
-	arena := make([]byte, 0, min(len(values), 1<<10)*(1+8+1))
+	arena := make([]byte, 0, len(values)*(1+8+1)) // enough if all are integers
 	for _, v := range values {
 		if v.Kind() == value.KindFloat || v.Kind() == value.KindDecimal {
 			var exact bool

@@ -23,7 +23,7 @@ func (s *scope) implies(p *conjunct) bool {
 		return known
 	}
 	holds := s.parent.implies(p) || s.impliesHere(p)
-	s.implied[p] = holds
+	keep(&s.implied, p, holds)
 	return holds
 }
 
@@ -48,7 +48,7 @@ func (s *scope) says(e filter.Expr) bool {
 		return false
 	}
 	if s.written[kind] == nil {
-		s.written[kind] = map[string]bool{}
+		keep(&s.written, kind, map[string]bool{})
 		for _, c := range s.conjuncts {
 			if tag(c.expr) == kind {
 				if key, ok := appendExpr(nil, c.expr); ok {

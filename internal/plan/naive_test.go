@@ -233,8 +233,8 @@ func (c *collection) check(t testing.TB, q plan.Query, p *plan.Plan) {
 func parseFilter(t testing.TB, text string) filter.Filter {
 	t.Helper()
 	v, err := value.ParseJSON([]byte(text))
-	require.NoError(t, err, text)
+	require.NoError(t, err, "%.300s", text)
 	f, err := filter.Parse(v)
-	require.NoError(t, err, text)
+	require.NoError(t, err, "%.300s", text)
 	return f
 }

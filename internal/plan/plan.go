@@ -92,10 +92,11 @@ type Plan struct {
 	Accesses []Access
 	Order    Order
 	Reverse  bool
-	Residual bool // the filter must be checked: documents are named that may not match
+	// Residual says that the filter must be checked, for documents may be named that do not match. Without it a count needs no
+	// documents, only their ids.
+	Residual bool
 	Distinct bool // no document is named twice
-	// Exact says that what is named is the matching documents, each once: a count needs no documents.
-	Exact bool
+	Exact    bool // what is named is the matching documents, each once: neither Residual nor twice
 
 	count    bool
 	rejected []Rejected

@@ -118,9 +118,9 @@ func (r irregular) operators(path string, depth int) string {
 		operand := r.operand(path)
 		switch name {
 		case "$in", "$nin", "$all":
-			list := make([]string, 1+r.IntN(3))
-			for i := range list {
-				list[i] = r.operand(path)
+			var list []string
+			for range 1 + r.IntN(3) {
+				list = append(list, r.operand(path))
 			}
 			if r.IntN(200) == 0 && name == "$in" {
 				for i := range plan.MaxRanges + 1 {

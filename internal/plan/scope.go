@@ -114,11 +114,14 @@ type boundKey struct {
 	exact bool
 }
 
-func newScope(parent *scope) *scope {
-	return &scope{
-		parent: parent, atoms: map[string][]*atom{},
-		bounds: map[boundKey]*bound{}, implied: map[*conjunct]bool{}, written: map[byte]map[string]bool{},
+func newScope(parent *scope) *scope { return &scope{parent: parent} }
+
+// keep puts a value into a map that is made when it is needed: a scope is made for every branch of an $or.
+func keep[K comparable, V any](m *map[K]V, key K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
 	}
+	(*m)[key] = v
 }
 
 // add adds a condition whose paths begin with prefix. It is direct if it is part of the filter as it stands.
@@ -179,7 +182,7 @@ func bare(e filter.Expr) filter.Expr {
 }
 
 func (s *scope) addAtom(a *atom) {
-	s.atoms[a.path] = append(s.atoms[a.path], a)
+	keep(&s.atoms, a.path, append(s.atoms[a.path], a))
 	switch cond := a.cond.(type) {
 	case filter.In:
 		s.never = s.never || len(cond.Values) == 0
@@ -249,13 +252,16 @@ func pathOf(e filter.Expr) (fieldpath.Path, bool) {
 	return fieldpath.Path{}, false
 }
 
+// maxJoined is how long a joined path can be: they are made for every condition inside $elemMatch.
+const maxJoined = 4096
+
 // join is the path from a document of a path from an element of an array. A path from an element that is an array itself
 // begins with an index, and the joined path would not lead there: it takes the index as one into the outer array.
 func join(prefix, path fieldpath.Path) (fieldpath.Path, bool) {
 	switch {
 	case len(prefix.Steps()) == 0:
 		return path, len(path.Steps()) > 0
-	case len(path.Steps()) == 0 || path.Steps()[0].Index >= 0:
+	case len(path.Steps()) == 0 || path.Steps()[0].Index >= 0 || len(prefix.String())+len(path.String()) >= maxJoined:
 		return fieldpath.Path{}, false
 	}
 	joined, err := fieldpath.Parse(prefix.String() + "." + path.String())
@@ -290,7 +296,7 @@ func (s *scope) bound(path string, exact bool) *bound {
 			b = &bound{set: a.set(), from: []*atom{a}}
 		}
 	}
-	s.bounds[key] = b
+	keep(&s.bounds, key, b)
 	return b
 }
 
