@@ -45,6 +45,7 @@ type Engine struct {
 	replica atomic.Bool
 
 	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
+	news       news
 
 	ready   chan struct{} // closed when the engine is open, or failed to
 	openErr error         // set before ready is closed
@@ -195,6 +196,7 @@ func (e *Engine) Close() error {
 	var err error
 	e.closing.Do(func() {
 		e.cancel()
+		e.news.close()
 		e.opening.Wait()
 		if e.seq != nil {
 			e.seq.Close(closeGrace)

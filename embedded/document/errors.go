@@ -87,6 +87,7 @@ type RevisionError = sequencer.RevisionError
 type GoneError struct {
 	Collection string
 	ID         value.Value
+	Position   Position // of the revision, in a change feed
 	Err        error
 }
 
