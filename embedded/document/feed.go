@@ -157,7 +157,7 @@ func (f *Feed) begin(ctx context.Context, r *reading) error {
 	if f.next.Tx > newest+1 {
 		return fmt.Errorf("%w: changes from transaction %d on, the newest is %d", ErrFuture, f.next.Tx, newest)
 	}
-	if r.collection, err = f.find(v.Extra().(*catalog.Catalog)); err != nil {
+	if r.collection, err = f.find(v.Extra().(*catalog.Catalog), newest); err != nil {
 		return err
 	}
 	f.id = r.collection.ID
@@ -170,7 +170,7 @@ func (f *Feed) begin(ctx context.Context, r *reading) error {
 	return nil
 }
 
-func (f *Feed) find(cat *catalog.Catalog) (*catalog.Collection, error) {
+func (f *Feed) find(cat *catalog.Catalog, newest uint64) (*catalog.Collection, error) {
 	if f.id != 0 {
 		if coll, ok := cat.ByID(f.id); ok && coll.Name == f.collection {
 			return coll, nil
@@ -181,6 +181,9 @@ func (f *Feed) find(cat *catalog.Catalog) (*catalog.Collection, error) {
 		if !coll.Dropped || coll.ChangedTx > f.next.Tx {
 			return coll, nil
 		}
+	}
+	if f.next.Tx > newest {
+		return nil, fmt.Errorf("%w: %s", ErrCollectionNotFound, f.collection)
 	}
 	return nil, fmt.Errorf("%w: %s at transaction %d or later", ErrCollectionNotFound, f.collection, f.next.Tx)
 }

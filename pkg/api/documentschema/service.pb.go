@@ -26,7 +26,7 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\xcd\x0f\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\xd3\x10\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
@@ -40,7 +40,8 @@ const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\x03Get\x12\x16.immudoc.v1.GetRequest\x1a\x17.immudoc.v1.GetResponse\"A\x82\xd3\xe4\x93\x02;:\x01*\"6/api/immudoc/v1/collections/{collection}/documents:get\x12~\n" +
 	"\x05Count\x12\x18.immudoc.v1.CountRequest\x1a\x19.immudoc.v1.CountResponse\"@\x82\xd3\xe4\x93\x02:\x128/api/immudoc/v1/collections/{collection}/documents:count\x12\x8b\x01\n" +
 	"\aHistory\x12\x1a.immudoc.v1.HistoryRequest\x1a\x1b.immudoc.v1.HistoryResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/immudoc/v1/collections/{collection}/documents:history0\x01\x12w\n" +
-	"\x04Scan\x12\x17.immudoc.v1.ScanRequest\x1a\x18.immudoc.v1.ScanResponse\":\x82\xd3\xe4\x93\x024\x122/api/immudoc/v1/collections/{collection}/documents0\x01\x12\x81\x01\n" +
+	"\x04Scan\x12\x17.immudoc.v1.ScanRequest\x1a\x18.immudoc.v1.ScanResponse\":\x82\xd3\xe4\x93\x024\x122/api/immudoc/v1/collections/{collection}/documents0\x01\x12\x83\x01\n" +
+	"\x05Watch\x12\x18.immudoc.v1.WatchRequest\x1a\x19.immudoc.v1.WatchResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:watch0\x01\x12\x81\x01\n" +
 	"\x05Prove\x12\x18.immudoc.v1.ProveRequest\x1a\x19.immudoc.v1.ProveResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:prove\x12d\n" +
 	"\bGetState\x12\x1b.immudoc.v1.GetStateRequest\x1a\x1c.immudoc.v1.GetStateResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/immudoc/v1/stateB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
@@ -58,23 +59,25 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*CountRequest)(nil),                 // 10: immudoc.v1.CountRequest
 	(*HistoryRequest)(nil),               // 11: immudoc.v1.HistoryRequest
 	(*ScanRequest)(nil),                  // 12: immudoc.v1.ScanRequest
-	(*ProveRequest)(nil),                 // 13: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 14: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 15: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 16: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 17: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 18: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 19: immudoc.v1.GetCollectionHistoryResponse
-	(*InsertResponse)(nil),               // 20: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 21: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 22: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 23: immudoc.v1.DeleteResponse
-	(*GetResponse)(nil),                  // 24: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 25: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 26: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 27: immudoc.v1.ScanResponse
-	(*ProveResponse)(nil),                // 28: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 29: immudoc.v1.GetStateResponse
+	(*WatchRequest)(nil),                 // 13: immudoc.v1.WatchRequest
+	(*ProveRequest)(nil),                 // 14: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 15: immudoc.v1.GetStateRequest
+	(*CreateCollectionResponse)(nil),     // 16: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 17: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 18: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 19: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 20: immudoc.v1.GetCollectionHistoryResponse
+	(*InsertResponse)(nil),               // 21: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 22: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 23: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 24: immudoc.v1.DeleteResponse
+	(*GetResponse)(nil),                  // 25: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 26: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 27: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 28: immudoc.v1.ScanResponse
+	(*WatchResponse)(nil),                // 29: immudoc.v1.WatchResponse
+	(*ProveResponse)(nil),                // 30: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 31: immudoc.v1.GetStateResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -90,25 +93,27 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	10, // 10: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
 	11, // 11: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
 	12, // 12: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
-	13, // 13: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	14, // 14: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	15, // 15: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	16, // 16: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	17, // 17: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	18, // 18: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	19, // 19: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	20, // 20: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	21, // 21: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	22, // 22: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	23, // 23: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	24, // 24: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	25, // 25: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	26, // 26: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	27, // 27: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	28, // 28: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	29, // 29: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	15, // [15:30] is the sub-list for method output_type
-	0,  // [0:15] is the sub-list for method input_type
+	13, // 13: immudoc.v1.DocumentService.Watch:input_type -> immudoc.v1.WatchRequest
+	14, // 14: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	15, // 15: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	16, // 16: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	17, // 17: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	18, // 18: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	19, // 19: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	20, // 20: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	21, // 21: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	22, // 22: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	23, // 23: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	24, // 24: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	25, // 25: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	26, // 26: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	27, // 27: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	28, // 28: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	29, // 29: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
+	30, // 30: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	31, // 31: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	16, // [16:32] is the sub-list for method output_type
+	0,  // [0:16] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -122,6 +127,7 @@ func file_immudoc_v1_service_proto_init() {
 	file_immudoc_v1_collection_proto_init()
 	file_immudoc_v1_evidence_proto_init()
 	file_immudoc_v1_read_proto_init()
+	file_immudoc_v1_watch_proto_init()
 	file_immudoc_v1_write_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -32,6 +32,7 @@ const (
 	DocumentService_Count_FullMethodName                = "/immudoc.v1.DocumentService/Count"
 	DocumentService_History_FullMethodName              = "/immudoc.v1.DocumentService/History"
 	DocumentService_Scan_FullMethodName                 = "/immudoc.v1.DocumentService/Scan"
+	DocumentService_Watch_FullMethodName                = "/immudoc.v1.DocumentService/Watch"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
 )
@@ -74,6 +75,10 @@ type DocumentServiceClient interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(ctx context.Context, in *ScanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ScanResponse], error)
+	// Watch reports every revision of a collection in the order of the ledger, from
+	// any transaction on, and then as they are written, until the caller ends it
+	// or the collection is dropped.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error)
@@ -238,6 +243,25 @@ func (c *documentServiceClient) Scan(ctx context.Context, in *ScanRequest, opts 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanClient = grpc.ServerStreamingClient[ScanResponse]
 
+func (c *documentServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[2], DocumentService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 func (c *documentServiceClient) Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProveResponse)
@@ -296,6 +320,10 @@ type DocumentServiceServer interface {
 	// Scan lists the documents of a collection in the order of their ids, all as
 	// of one transaction.
 	Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error
+	// Watch reports every revision of a collection in the order of the ledger, from
+	// any transaction on, and then as they are written, until the caller ends it
+	// or the collection is dropped.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(context.Context, *ProveRequest) (*ProveResponse, error)
@@ -350,6 +378,9 @@ func (UnimplementedDocumentServiceServer) History(*HistoryRequest, grpc.ServerSt
 }
 func (UnimplementedDocumentServiceServer) Scan(*ScanRequest, grpc.ServerStreamingServer[ScanResponse]) error {
 	return status.Error(codes.Unimplemented, "method Scan not implemented")
+}
+func (UnimplementedDocumentServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) (*ProveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Prove not implemented")
@@ -598,6 +629,17 @@ func _DocumentService_Scan_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_ScanServer = grpc.ServerStreamingServer[ScanResponse]
 
+func _DocumentService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 func _DocumentService_Prove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProveRequest)
 	if err := dec(in); err != nil {
@@ -703,6 +745,11 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Scan",
 			Handler:       _DocumentService_Scan_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _DocumentService_Watch_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -38,6 +38,7 @@ var methods = map[string]access{
 	schema.DocumentService_Count_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_History_FullMethodName:              {auth.PermissionR, false},
 	schema.DocumentService_Scan_FullMethodName:                 {auth.PermissionR, false},
+	schema.DocumentService_Watch_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_Prove_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_GetState_FullMethodName:             {auth.PermissionR, false},
 }

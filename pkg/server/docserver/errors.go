@@ -61,6 +61,7 @@ var table = []struct {
 	{filter.ErrInvalid, codes.InvalidArgument, "INVALID_FILTER"},
 	{query.ErrSort, codes.InvalidArgument, "INVALID_SORT"},
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
+	{errResumeToken, codes.InvalidArgument, "INVALID_RESUME_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
 
 	{proof.ErrPropertyNotFound, codes.NotFound, "PROPERTY_NOT_FOUND"},
