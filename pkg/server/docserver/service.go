@@ -1,6 +1,8 @@
 package docserver
 
 import (
+	"time"
+
 	"github.com/codenotary/immudb/pkg/server"
 
 	"github.com/immudoc/immudoc/internal/immudbhost"
@@ -13,10 +15,12 @@ type service struct {
 	srv     *server.ImmuServer
 	host    *immudbhost.Host
 	sorting chan struct{} // full while as many sorted listings are under way as may be
+
+	heartbeat time.Duration // of change feeds; less in tests
 }
 
 var _ schema.DocumentServiceServer = (*service)(nil)
 
 func newService(srv *server.ImmuServer, host *immudbhost.Host) *service {
-	return &service{srv: srv, host: host, sorting: make(chan struct{}, maxSorting)}
+	return &service{srv: srv, host: host, sorting: make(chan struct{}, maxSorting), heartbeat: heartbeat}
 }

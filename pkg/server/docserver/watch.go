@@ -131,7 +131,7 @@ func (w *watching) look(ctx context.Context) (m *schema.WatchResponse, over bool
 		return nil, false, nil
 	}
 	over = m.DroppedTransaction != 0 || w.until != 0 && w.reached >= w.until
-	if len(m.Changes) == 0 && !w.sent.IsZero() && !over && time.Since(w.sent) < heartbeat {
+	if len(m.Changes) == 0 && !w.sent.IsZero() && !over && time.Since(w.sent) < w.service.heartbeat {
 		return nil, false, nil
 	}
 	if m.State != nil {
@@ -230,7 +230,7 @@ func (w *watching) await(ctx context.Context, looked time.Time, send func(*schem
 		return toStatus(ctx.Err())
 	}
 	for !w.sent.IsZero() {
-		news, wait := w.news, time.Until(w.sent.Add(heartbeat))
+		news, wait := w.news, time.Until(w.sent.Add(w.service.heartbeat))
 		if w.service.host.Idle(w.place.database, w.open) { // it would be opened for nothing
 			news, wait = nil, min(wait, evictedPace)
 		}
@@ -244,7 +244,7 @@ func (w *watching) await(ctx context.Context, looked time.Time, send func(*schem
 			timer.Stop()
 			return toStatus(ctx.Err())
 		}
-		if time.Since(w.sent) < heartbeat {
+		if time.Since(w.sent) < w.service.heartbeat {
 			continue
 		}
 		if _, err := w.service.authorise(ctx, schema.DocumentService_Watch_FullMethodName, w.place.database); err != nil {
