@@ -48,6 +48,7 @@ type Engine struct {
 	building   sync.WaitGroup
 	largeTrees chan struct{} // full while as many proofs with large trees are made as may be at a time
 	turns      turns         // of changes by filter
+	news       news
 
 	ready   chan struct{} // closed when the engine is open, or failed to
 	openErr error         // set before ready is closed
@@ -201,6 +202,7 @@ func (e *Engine) Close() error {
 	var err error
 	e.closing.Do(func() {
 		e.cancel()
+		e.news.close()
 		e.opening.Wait()
 		e.building.Wait()
 		if e.seq != nil {

@@ -103,6 +103,7 @@ type UniqueError = sequencer.UniqueError
 type GoneError struct {
 	Collection string
 	ID         value.Value
+	Position   Position // of the revision, in a change feed
 	Err        error
 }
 

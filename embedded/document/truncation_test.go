@@ -212,3 +212,26 @@ func TestLossIsNoTruncation(t *testing.T) {
 	require.Equal(t, check.Value, r.Problems[0].Rule, "%v", r.Problems)
 	require.ErrorContains(t, r.Err(), "this is no truncation")
 }
+
+// TestTruncationAgain: the definitions that a truncation has written again are
+// truncated by a later one.
+func TestTruncationAgain(t *testing.T) {
+	ctx := context.Background()
+	path := t.TempDir()
+	a := attachTo(t, path, smallFiles(), document.AttachOptions{})
+	truncate(t, a)
+	for range 2 {
+		for i := range 40 {
+			_, err := a.Update(ctx, "c", value.Int(0), parse(t, fmt.Sprintf(`{"pad":"%01000d"}`, i)))
+			require.NoError(t, err)
+		}
+		require.NoError(t, a.RewriteCatalog(ctx))
+		require.NoError(t, a.st.TruncateUptoTx(a.st.LastCommittedTxID()-5))
+		a.close()
+		a = attachTo(t, path, smallFiles(), document.AttachOptions{})
+	}
+	old, err := a.CollectionHistory(ctx, "old")
+	require.NoError(t, err)
+	require.True(t, old[len(old)-1].Dropped)
+	requireSound(t, a.Engine)
+}

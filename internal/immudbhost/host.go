@@ -78,6 +78,8 @@ type Host struct {
 	mu   sync.Mutex
 	open map[string]*hosted // by name, until closed
 	err  error              // first layout error found while opening
+
+	openings map[string]uint64 // by name
 }
 
 // Install makes srv attach to every database that it opens from now on. It is
@@ -89,7 +91,7 @@ func Install(srv *server.ImmuServer, attach AttachFunc) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{server: srv, manager: m, attach: attach, inner: *m.openDB, idlePolls: idlePolls, open: make(map[string]*hosted)}
+	h := &Host{server: srv, manager: m, attach: attach, inner: *m.openDB, idlePolls: idlePolls, open: map[string]*hosted{}, openings: map[string]uint64{}}
 	*m.openDB = h.openDatabase
 	return h, nil
 }
@@ -134,6 +136,7 @@ func (h *Host) openDatabase(name string, opts *database.Options) (database.DB, e
 		h.err = d.attachErr
 	}
 	h.open[name] = d
+	h.openings[name]++
 	return d, nil
 }
 
@@ -232,6 +235,22 @@ func (h *Host) Acquire(name string) (*Ref, error) {
 		return nil, fmt.Errorf("%w: '%s' is closing", ErrDatabaseClosed, name)
 	}
 	return ref, nil
+}
+
+// Idle reports whether the database is loaded but closed, because nobody has used
+// it, and has not been open since it was opened for the given time (see
+// [Host.Openings]): nothing was written to it.
+func (h *Host) Idle(name string, openings uint64) bool {
+	idx := h.manager.GetIndexByName(name)
+	closed := idx >= 0 && h.manager.HasIndex(idx) && h.manager.IsLoaded(idx) && !h.manager.IsActive(idx)
+	return closed && h.Openings(name) == openings
+}
+
+// Openings returns how often the database has been opened.
+func (h *Host) Openings(name string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.openings[name]
 }
 
 // Attachment returns what is attached to the database.

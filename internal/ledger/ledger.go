@@ -21,8 +21,9 @@ const (
 	cachedTimes   = 16 << 10
 	cachedHeaders = 4 << 10
 	cachedProofs  = 256
-	cachedTrees   = 32 // at most some 100 KB each at 1024 entries
-	txHolders     = 2  // transactions read from the store at once
+	cachedTrees   = 32 // at most some 300 KB each at 1024 entries
+	cachedKinds   = 16 << 10
+	txHolders     = 2 // transactions read from the store at once
 )
 
 var (
@@ -40,7 +41,8 @@ type Ledger struct {
 	headers *lru.Cache[uint64, *store.TxHeader] // reading one from the store hashes its transaction
 	proofs  *lru.Cache[[2]uint64, *proof.TransactionProof]
 	trees   *lru.Cache[uint64, *tree]
-	holders chan *store.Tx // nil elements are made when first used
+	evident *lru.Cache[uint64, bool] // whether a transaction has evidence entries
+	holders chan *store.Tx           // nil elements are made when first used
 
 	mu       sync.Mutex
 	building map[uint64]chan struct{} // trees being built
@@ -53,6 +55,7 @@ func New(st *store.ImmuStore) *Ledger {
 	l.headers, _ = lru.New[uint64, *store.TxHeader](cachedHeaders)
 	l.proofs, _ = lru.New[[2]uint64, *proof.TransactionProof](cachedProofs)
 	l.trees, _ = lru.New[uint64, *tree](cachedTrees)
+	l.evident, _ = lru.New[uint64, bool](cachedKinds)
 	for range txHolders {
 		l.holders <- nil
 	}

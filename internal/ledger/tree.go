@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/codenotary/immudb/embedded/store"
 	"golang.org/x/mod/sumdb/tlog"
@@ -11,12 +13,13 @@ import (
 )
 
 // tree is the entry tree of a transaction: all hashes of an RFC 6962 tree over
-// the digests of its entries, in the order of package tlog, and the values of
-// its evidence entries.
+// the digests of its entries, in the order of package tlog, the values of its
+// evidence entries, nil where they were truncated, and the entries behind them.
 type tree struct {
 	entries  int
 	hashes   []tlog.Hash
 	evidence [][]byte
+	records  []*Entry
 }
 
 // ReadHashes implements [tlog.HashReader].
@@ -32,7 +35,8 @@ func (t *tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 }
 
 // Evidence returns the value of evidence entry i of a transaction and the
-// inclusion path of the entry in the transaction's entry tree.
+// inclusion path of the entry in the transaction's entry tree. A value that was
+// truncated is an [io.EOF].
 func (l *Ledger) Evidence(tx uint64, i int) (entry []byte, path []proof.Hash, err error) {
 	t, err := l.tree(tx)
 	if err != nil {
@@ -40,6 +44,9 @@ func (l *Ledger) Evidence(tx uint64, i int) (entry []byte, path []proof.Hash, er
 	}
 	if i < 0 || i >= len(t.evidence) {
 		return nil, nil, fmt.Errorf("%w: transaction %d has %d evidence entries, not entry %d", proof.ErrCorrupted, tx, len(t.evidence), i)
+	}
+	if t.evidence[i] == nil {
+		return nil, nil, fmt.Errorf("reading evidence entry %d of transaction %d: %w", i, tx, io.EOF)
 	}
 	record, err := tlog.ProveRecord(int64(t.entries), int64(i), t)
 	if err != nil {
@@ -95,6 +102,7 @@ func (l *Ledger) build(tx uint64) (*tree, error) {
 		return nil, fmt.Errorf("reading transaction %d: %w", tx, err)
 	}
 	header := holder.Header()
+	l.Note(header)
 	if header.Version != proof.HeaderVersion {
 		return nil, fmt.Errorf("%w: transaction %d has header version %d, proofs need %d", ErrTooOld, tx, header.Version, proof.HeaderVersion)
 	}
@@ -114,13 +122,16 @@ func (l *Ledger) build(tx uint64) (*tree, error) {
 			return nil, fmt.Errorf("entry %d of transaction %d: %w", i, tx, err)
 		}
 		t.hashes = append(t.hashes, stored...)
-		if i == len(t.evidence) && bytes.Equal(e.Key(), proof.EvidenceKey(i)) {
-			v, err := l.st.ReadValue(e)
-			if err != nil {
-				return nil, fmt.Errorf("reading evidence entry %d of transaction %d: %w", i, tx, err)
-			}
-			t.evidence = append(t.evidence, v)
+		key := e.Key()
+		if i > len(t.evidence) || !bytes.Equal(key, proof.EvidenceKey(i)) {
+			t.records = append(t.records, &Entry{st: l.st, tx: tx, key: key, entry: *e})
+			continue
 		}
+		v, err := l.st.ReadValue(e)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading evidence entry %d of transaction %d: %w", i, tx, err)
+		}
+		t.evidence = append(t.evidence, v)
 	}
 	return t, nil
 }

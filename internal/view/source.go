@@ -166,6 +166,13 @@ func (s *Source) Acquire(ctx context.Context) (*View, error) {
 	return s.current, nil
 }
 
+// Version returns a version of a key that was found in the ledger itself. Its value
+// comes from the cache that views read through.
+func (s *Source) Version(key []byte, tx uint64, ref store.ValueRef) Version {
+	md := ref.KVMetadata()
+	return Version{Key: key, Tx: tx, Deleted: md != nil && md.Deleted(), ref: ref, cache: s.cache}
+}
+
 // readable reports whether the view may be read, and sees to a new one if not.
 func (s *Source) readable() bool {
 	s.outdated = s.outdated || s.inDoubt()

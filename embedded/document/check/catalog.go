@@ -77,21 +77,25 @@ func (c *checker) readDefinition(tx uint64, key, b []byte, held bool) {
 }
 
 // assume takes from the engine's own catalog what a truncated definition said:
-// the name and the options of a collection never change.
+// the name and the options of a collection never change. One that is not the first
+// dropped the collection, or was written again for an earlier truncation.
 func (c *checker) assume(tx uint64, id uint32, known *collection) {
-	if known == nil {
-		known = &collection{}
+	def, ok := c.final.ByID(id)
+	if !ok {
+		def = &catalog.Collection{}
+	}
+	switch {
+	case known == nil:
+		known = &collection{
+			name: def.Name, mode: def.Mode, appendOnly: def.AppendOnly, compress: def.Compress, unknown: true, changedTx: tx,
+		}
 		c.collections[id] = known
-		def, ok := c.final.ByID(id)
 		if !ok {
 			c.definitionProblem(tx, id, "the engine does not know it")
-			return
 		}
-		known.name, known.mode, known.appendOnly, known.compress = def.Name, def.Mode, def.AppendOnly, def.Compress
-	} else {
-		known.droppedTx = tx // what else
+	case def.Dropped && def.ChangedTx == tx:
+		known.unknown, known.changedTx, known.droppedTx = true, tx, tx
 	}
-	known.unknown, known.changedTx = true, tx
 }
 
 func (c *checker) created(tx uint64, def *catalog.Collection) {

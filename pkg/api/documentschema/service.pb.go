@@ -26,7 +26,7 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/write.proto2\x81\x1a\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\x87\x1b\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
@@ -49,7 +49,8 @@ const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\x04Scan\x12\x17.immudoc.v1.ScanRequest\x1a\x18.immudoc.v1.ScanResponse\":\x82\xd3\xe4\x93\x024\x122/api/immudoc/v1/collections/{collection}/documents0\x01\x12\x89\x01\n" +
 	"\aExplain\x12\x1a.immudoc.v1.ExplainRequest\x1a\x1b.immudoc.v1.ExplainResponse\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/immudoc/v1/collections/{collection}/documents:explain\x12\x93\x01\n" +
 	"\tAggregate\x12\x1c.immudoc.v1.AggregateRequest\x1a\x1d.immudoc.v1.AggregateResponse\"G\x82\xd3\xe4\x93\x02A:\x01*\"</api/immudoc/v1/collections/{collection}/documents:aggregate0\x01\x12\x8f\x01\n" +
-	"\bDistinct\x12\x1b.immudoc.v1.DistinctRequest\x1a\x1c.immudoc.v1.DistinctResponse\"F\x82\xd3\xe4\x93\x02@:\x01*\";/api/immudoc/v1/collections/{collection}/documents:distinct0\x01\x12\x81\x01\n" +
+	"\bDistinct\x12\x1b.immudoc.v1.DistinctRequest\x1a\x1c.immudoc.v1.DistinctResponse\"F\x82\xd3\xe4\x93\x02@:\x01*\";/api/immudoc/v1/collections/{collection}/documents:distinct0\x01\x12\x83\x01\n" +
+	"\x05Watch\x12\x18.immudoc.v1.WatchRequest\x1a\x19.immudoc.v1.WatchResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:watch0\x01\x12\x81\x01\n" +
 	"\x05Prove\x12\x18.immudoc.v1.ProveRequest\x1a\x19.immudoc.v1.ProveResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:prove\x12d\n" +
 	"\bGetState\x12\x1b.immudoc.v1.GetStateRequest\x1a\x1c.immudoc.v1.GetStateResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/immudoc/v1/stateB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
@@ -76,32 +77,34 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*ExplainRequest)(nil),               // 19: immudoc.v1.ExplainRequest
 	(*AggregateRequest)(nil),             // 20: immudoc.v1.AggregateRequest
 	(*DistinctRequest)(nil),              // 21: immudoc.v1.DistinctRequest
-	(*ProveRequest)(nil),                 // 22: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 23: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 24: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 25: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 26: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 27: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 28: immudoc.v1.GetCollectionHistoryResponse
-	(*CreateIndexResponse)(nil),          // 29: immudoc.v1.CreateIndexResponse
-	(*GetIndexResponse)(nil),             // 30: immudoc.v1.GetIndexResponse
-	(*ListIndexesResponse)(nil),          // 31: immudoc.v1.ListIndexesResponse
-	(*DropIndexResponse)(nil),            // 32: immudoc.v1.DropIndexResponse
-	(*InsertResponse)(nil),               // 33: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 34: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 35: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 36: immudoc.v1.DeleteResponse
-	(*UpdateMatchingResponse)(nil),       // 37: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingResponse)(nil),       // 38: immudoc.v1.DeleteMatchingResponse
-	(*GetResponse)(nil),                  // 39: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 40: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 41: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 42: immudoc.v1.ScanResponse
-	(*ExplainResponse)(nil),              // 43: immudoc.v1.ExplainResponse
-	(*AggregateResponse)(nil),            // 44: immudoc.v1.AggregateResponse
-	(*DistinctResponse)(nil),             // 45: immudoc.v1.DistinctResponse
-	(*ProveResponse)(nil),                // 46: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 47: immudoc.v1.GetStateResponse
+	(*WatchRequest)(nil),                 // 22: immudoc.v1.WatchRequest
+	(*ProveRequest)(nil),                 // 23: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 24: immudoc.v1.GetStateRequest
+	(*CreateCollectionResponse)(nil),     // 25: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 26: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 27: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 28: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 29: immudoc.v1.GetCollectionHistoryResponse
+	(*CreateIndexResponse)(nil),          // 30: immudoc.v1.CreateIndexResponse
+	(*GetIndexResponse)(nil),             // 31: immudoc.v1.GetIndexResponse
+	(*ListIndexesResponse)(nil),          // 32: immudoc.v1.ListIndexesResponse
+	(*DropIndexResponse)(nil),            // 33: immudoc.v1.DropIndexResponse
+	(*InsertResponse)(nil),               // 34: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 35: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 36: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 37: immudoc.v1.DeleteResponse
+	(*UpdateMatchingResponse)(nil),       // 38: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 39: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 40: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 41: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 42: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 43: immudoc.v1.ScanResponse
+	(*ExplainResponse)(nil),              // 44: immudoc.v1.ExplainResponse
+	(*AggregateResponse)(nil),            // 45: immudoc.v1.AggregateResponse
+	(*DistinctResponse)(nil),             // 46: immudoc.v1.DistinctResponse
+	(*WatchResponse)(nil),                // 47: immudoc.v1.WatchResponse
+	(*ProveResponse)(nil),                // 48: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 49: immudoc.v1.GetStateResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -126,34 +129,36 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	19, // 19: immudoc.v1.DocumentService.Explain:input_type -> immudoc.v1.ExplainRequest
 	20, // 20: immudoc.v1.DocumentService.Aggregate:input_type -> immudoc.v1.AggregateRequest
 	21, // 21: immudoc.v1.DocumentService.Distinct:input_type -> immudoc.v1.DistinctRequest
-	22, // 22: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	23, // 23: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	24, // 24: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	25, // 25: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	26, // 26: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	27, // 27: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	28, // 28: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	29, // 29: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
-	30, // 30: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
-	31, // 31: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
-	32, // 32: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
-	33, // 33: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	34, // 34: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	35, // 35: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	36, // 36: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	37, // 37: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
-	38, // 38: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
-	39, // 39: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	40, // 40: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	41, // 41: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	42, // 42: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	43, // 43: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
-	44, // 44: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
-	45, // 45: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
-	46, // 46: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	47, // 47: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	24, // [24:48] is the sub-list for method output_type
-	0,  // [0:24] is the sub-list for method input_type
+	22, // 22: immudoc.v1.DocumentService.Watch:input_type -> immudoc.v1.WatchRequest
+	23, // 23: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	24, // 24: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	25, // 25: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	26, // 26: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	27, // 27: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	28, // 28: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	29, // 29: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	30, // 30: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
+	31, // 31: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
+	32, // 32: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
+	33, // 33: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
+	34, // 34: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	35, // 35: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	36, // 36: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	37, // 37: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	38, // 38: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	39, // 39: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	40, // 40: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	41, // 41: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	42, // 42: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	43, // 43: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	44, // 44: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
+	45, // 45: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
+	46, // 46: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
+	47, // 47: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
+	48, // 48: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	49, // 49: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	25, // [25:50] is the sub-list for method output_type
+	0,  // [0:25] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -170,6 +175,7 @@ func file_immudoc_v1_service_proto_init() {
 	file_immudoc_v1_explain_proto_init()
 	file_immudoc_v1_index_proto_init()
 	file_immudoc_v1_read_proto_init()
+	file_immudoc_v1_watch_proto_init()
 	file_immudoc_v1_write_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -41,6 +41,7 @@ const (
 	DocumentService_Explain_FullMethodName              = "/immudoc.v1.DocumentService/Explain"
 	DocumentService_Aggregate_FullMethodName            = "/immudoc.v1.DocumentService/Aggregate"
 	DocumentService_Distinct_FullMethodName             = "/immudoc.v1.DocumentService/Distinct"
+	DocumentService_Watch_FullMethodName                = "/immudoc.v1.DocumentService/Watch"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
 )
@@ -103,6 +104,10 @@ type DocumentServiceClient interface {
 	Aggregate(ctx context.Context, in *AggregateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AggregateResponse], error)
 	// Distinct lists the values at a path in the documents of a collection.
 	Distinct(ctx context.Context, in *DistinctRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DistinctResponse], error)
+	// Watch reports every revision of a collection in the order of the ledger, from
+	// any transaction on, and then as they are written, until the caller ends it
+	// or the collection is dropped.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error)
@@ -375,6 +380,25 @@ func (c *documentServiceClient) Distinct(ctx context.Context, in *DistinctReques
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_DistinctClient = grpc.ServerStreamingClient[DistinctResponse]
 
+func (c *documentServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[4], DocumentService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 func (c *documentServiceClient) Prove(ctx context.Context, in *ProveRequest, opts ...grpc.CallOption) (*ProveResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProveResponse)
@@ -453,6 +477,10 @@ type DocumentServiceServer interface {
 	Aggregate(*AggregateRequest, grpc.ServerStreamingServer[AggregateResponse]) error
 	// Distinct lists the values at a path in the documents of a collection.
 	Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error
+	// Watch reports every revision of a collection in the order of the ledger, from
+	// any transaction on, and then as they are written, until the caller ends it
+	// or the collection is dropped.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// Prove makes evidence of a revision of a document: of all of it, of parts,
 	// or of what it does not hold.
 	Prove(context.Context, *ProveRequest) (*ProveResponse, error)
@@ -534,6 +562,9 @@ func (UnimplementedDocumentServiceServer) Aggregate(*AggregateRequest, grpc.Serv
 }
 func (UnimplementedDocumentServiceServer) Distinct(*DistinctRequest, grpc.ServerStreamingServer[DistinctResponse]) error {
 	return status.Error(codes.Unimplemented, "method Distinct not implemented")
+}
+func (UnimplementedDocumentServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) (*ProveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Prove not implemented")
@@ -930,6 +961,17 @@ func _DocumentService_Distinct_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DocumentService_DistinctServer = grpc.ServerStreamingServer[DistinctResponse]
 
+func _DocumentService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 func _DocumentService_Prove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProveRequest)
 	if err := dec(in); err != nil {
@@ -1073,6 +1115,11 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Distinct",
 			Handler:       _DocumentService_Distinct_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _DocumentService_Watch_Handler,
 			ServerStreams: true,
 		},
 	},

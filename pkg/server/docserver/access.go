@@ -47,6 +47,7 @@ var methods = map[string]access{
 	schema.DocumentService_Explain_FullMethodName:              {auth.PermissionR, false},
 	schema.DocumentService_Aggregate_FullMethodName:            {auth.PermissionR, false},
 	schema.DocumentService_Distinct_FullMethodName:             {auth.PermissionR, false},
+	schema.DocumentService_Watch_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_Prove_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_GetState_FullMethodName:             {auth.PermissionR, false},
 }

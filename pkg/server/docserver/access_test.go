@@ -111,6 +111,10 @@ var calls = []struct {
 		stream, err := c.History(ctx, &schema.HistoryRequest{Collection: "things", Id: []byte("1")})
 		return drain(stream, err)
 	}},
+	{schema.DocumentService_Watch_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		stream, err := c.Watch(ctx, &schema.WatchRequest{Collection: "things", FromTx: 1, UntilNow: true})
+		return drain(stream, err)
+	}},
 	{schema.DocumentService_GetCollection_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.GetCollection(ctx, &schema.GetCollectionRequest{Collection: "things"})
 		return err

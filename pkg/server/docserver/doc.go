@@ -13,6 +13,7 @@
 //     is answered; a change by filter from when it has found what it changes.
 //  3. All parts of a stream and all pages of a list look at one transaction of
 //     one database. What they need to go on is in the token; the server keeps
-//     no state of them.
+//     no state of them. A change feed looks at no transaction: each of its parts goes
+//     on behind the one before.
 //  4. Every error is a gRPC status error, made by the one table in errors.go.
 package docserver

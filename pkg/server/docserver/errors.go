@@ -72,6 +72,7 @@ var table = []struct {
 	{aggregate.ErrLimit, codes.FailedPrecondition, "PIPELINE_LIMIT"},
 	{fieldpath.ErrInvalid, codes.InvalidArgument, "INVALID_PATH"},
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
+	{errResumeToken, codes.InvalidArgument, "INVALID_RESUME_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
 
 	{proof.ErrPropertyNotFound, codes.NotFound, "PROPERTY_NOT_FOUND"},

@@ -1,6 +1,8 @@
 package docserver
 
 import (
+	"time"
+
 	"github.com/codenotary/immudb/pkg/server"
 
 	"github.com/immudoc/immudoc/internal/immudbhost"
@@ -14,6 +16,8 @@ type service struct {
 	host        *immudbhost.Host
 	sorting     chan struct{} // full while as many sorted listings are under way as may be
 	aggregating chan struct{} // and as many aggregations
+
+	heartbeat time.Duration // of change feeds; less in tests
 }
 
 var _ schema.DocumentServiceServer = (*service)(nil)
@@ -21,6 +25,6 @@ var _ schema.DocumentServiceServer = (*service)(nil)
 func newService(srv *server.ImmuServer, host *immudbhost.Host) *service {
 	return &service{
 		srv: srv, host: host,
-		sorting: make(chan struct{}, maxSorting), aggregating: make(chan struct{}, maxAggregating),
+		sorting: make(chan struct{}, maxSorting), aggregating: make(chan struct{}, maxAggregating), heartbeat: heartbeat,
 	}
 }
