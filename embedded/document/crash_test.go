@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -32,6 +33,23 @@ func writeUntilKilled(dir string) error {
 		if _, err := e.CreateCollection(ctx, "c", document.CollectionOptions{}); err != nil {
 			return err
 		}
+	}
+	// Indexes are built meanwhile, one more each time, and dropped again.
+	indexes, err := e.Indexes(ctx, "c")
+	if err != nil {
+		return err
+	}
+	if len(indexes) > 2 {
+		if _, err := e.DropIndex(ctx, "c", indexes[0].Options.Name); err != nil {
+			return err
+		}
+	}
+	fields, err := query.ParseSort("pad,n")
+	if err != nil {
+		return err
+	}
+	if _, err := e.CreateIndex(ctx, "c", document.IndexOptions{Name: strconv.Itoa(os.Getpid()), Fields: fields}); err != nil {
+		return err
 	}
 	var out sync.Mutex
 	acknowledge := func(docs ...*document.Document) {
@@ -79,7 +97,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			rnd := seeded(t)
 			dir := t.TempDir()
 			acknowledged := map[string]string{} // document to newest revision
-			for range 12 {
+			for range 8 {
 				lines := 1 + rnd.IntN(400)
 				cmd := child(t, "write until killed", dir, "IMMUDOC_CRASH_FLUSH="+durability)
 				stdout, err := cmd.StdoutPipe()
@@ -116,9 +134,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 				}
 				requireWholeBatches(t, e)
 				requireSound(t, e)
+				indexes, err := e.Indexes(ctx, "c")
+				require.NoError(t, err)
+				for _, ix := range indexes {
+					_, err := e.WaitIndex(ctx, "c", ix.Options.Name)
+					require.NoError(t, err)
+				}
+				requireSound(t, e)
 				require.NoError(t, e.Close())
 			}
-			t.Logf("%d documents acknowledged before 12 kills", len(acknowledged))
+			t.Logf("%d documents acknowledged before 8 kills", len(acknowledged))
 		})
 	}
 }
