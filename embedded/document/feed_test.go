@@ -459,7 +459,8 @@ func TestManyWaitAsOne(t *testing.T) {
 	for range cap(began) {
 		group.Go(func() {
 			f := document.NewFeed("c", document.FeedOptions{})
-			for range f.Changes(ctx, a.Engine, 0, time.Time{}) {
+			for _, err := range f.Changes(ctx, a.Engine, 0, time.Time{}) {
+				t.Errorf("there is nothing yet: %v", err)
 			}
 			began <- struct{}{}
 			n := 0

@@ -135,8 +135,11 @@ func TestWatchOfInvalidRequests(t *testing.T) {
 	_, tokens, err := changes(c.Watch(t.Context(), coll, WatchOptions{FromTx: 1, UntilNow: true}))
 	require.NoError(t, err)
 	for _, o := range []WatchOptions{
-		{FromTx: 1, ResumeToken: tokens[0]}, {ResumeToken: "garbage"}, {ResumeToken: tokens[0] + "A"},
-		{Filter: parse(t, `{"$foo":1}`)}, {Filter: value.Int(1)},
+		{FromTx: 1, ResumeToken: tokens[0]},
+		{ResumeToken: "garbage"},
+		{ResumeToken: tokens[0] + "A"},
+		{Filter: parse(t, `{"$foo":1}`)},
+		{Filter: value.Int(1)},
 	} {
 		_, _, err := changes(c.Watch(t.Context(), coll, o))
 		require.ErrorIs(t, err, ErrInvalid)
