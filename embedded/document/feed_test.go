@@ -460,9 +460,7 @@ func TestManyWaitAsOne(t *testing.T) {
 		group.Go(func() {
 			f := document.NewFeed("c", document.FeedOptions{})
 			for _, err := range f.Changes(ctx, a.Engine, 0, time.Time{}) {
-				if err != nil {
-					t.Error(err)
-				}
+				t.Errorf("there is nothing yet: %v", err)
 			}
 			began <- struct{}{}
 			n := 0

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -269,6 +270,19 @@ func TestTruncation(t *testing.T) {
 		require.Contains(t, list.Truncated(), orderID(0))
 		require.Equal(t, stored, held+len(list.Truncated()))
 		requireCount(t, c, "orders", stored)
+		followed, gone := 0, 0
+		for d, err := range c.Watch(timeout(t), "orders", docclient.WatchOptions{FromTx: 1, UntilNow: true}).Changes() {
+			var truncated *docclient.TruncatedError
+			if errors.As(err, &truncated) {
+				gone++
+				continue
+			}
+			require.NoError(t, err)
+			requireOrder(t, d.Value)
+			followed++
+		}
+		require.Equal(t, held, followed)
+		require.Equal(t, stored, followed+gone)
 	}
 	check(old + 100)
 	s.restart(s.kill)

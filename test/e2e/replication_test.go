@@ -69,6 +69,17 @@ func reaches(t testing.TB, c *docclient.Client, tx uint64) {
 	require.NoError(t, err)
 }
 
+// changesOf returns the changes of a collection, each with its place in the ledger.
+func changesOf(t testing.TB, c *docclient.Client, collection string) (changes []string) {
+	t.Helper()
+	for d, err := range c.Watch(timeout(t), collection, docclient.WatchOptions{FromTx: 1, UntilNow: true}).Changes() {
+		require.NoError(t, err)
+		changes = append(changes, fmt.Sprintf("%d %s %s %d %s", d.Tx, d.Operation, text(d.ID), d.Revision, text(d.Value)))
+	}
+	require.NotEmpty(t, changes)
+	return changes
+}
+
 // requireReplica checks that no document can be written.
 func requireReplica(t testing.TB, c *docclient.Client) {
 	t.Helper()
@@ -113,6 +124,9 @@ func TestReplication(t *testing.T) {
 	past.require(t, r)
 	require.Equal(t, state, newest(t, r), "one ledger, one state")
 	requireReplica(t, r)
+	for _, coll := range []string{"orders", "changed"} {
+		require.Equal(t, changesOf(t, p, coll), changesOf(t, r, coll))
+	}
 
 	// What the replica proves stands under the state that the primary gave.
 	made := prove(t, r, "orders", orderID(17), docclient.Claim{Properties: []string{"/number"}, Absent: []string{"/nothing"}})

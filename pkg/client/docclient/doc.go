@@ -42,8 +42,8 @@
 //
 // # What is not
 //
-// No proof shows that a revision is the newest or that a list is complete: a
-// server can keep back what it does not want to show. Counts, collection
+// No proof shows that a revision is the newest or that a list or a change feed is
+// complete: a server can keep back what it does not want to show. Counts, collection
 // definitions and list ends are the server's word. The time of a transaction is
 // its claim. A receipt shows that the write was made, not by which request: if the
 // same user writes the same content twice at the same time, the server may answer
