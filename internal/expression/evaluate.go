@@ -132,6 +132,32 @@ func measure(v value.Value, left *int) {
 	}
 }
 
+// Footprint is how many bytes of memory a value takes, roughly.
+func Footprint(v value.Value) int {
+	const each, container, key = 40, 48, 16
+	size := each
+	switch v.Kind() {
+	case value.KindString, value.KindBytes:
+		size += v.Len()
+	case value.KindDecimal:
+		_, digits, _, _ := v.DecimalDigits()
+		size += len(digits)
+	case value.KindUUID:
+		size += 16
+	case value.KindArray:
+		size += container
+		for _, e := range v.Elements() {
+			size += Footprint(e)
+		}
+	case value.KindObject:
+		size += container
+		for name, m := range v.Members() {
+			size += key + len(name) + Footprint(m)
+		}
+	}
+	return size
+}
+
 // Truth of a result: false, null, 0 and nothing are false, all else is true.
 func Truth(r Result) bool {
 	switch {

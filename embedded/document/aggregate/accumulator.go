@@ -89,7 +89,7 @@ func (p *pick) add(r expression.Result) error {
 	if !p.any && (!r.Present || r.IsNull()) || p.has && !p.better(value.Compare(r.Value, p.of)) {
 		return nil
 	}
-	p.of, p.has, p.bytes = r.Value, true, expression.Size(r.Value)
+	p.of, p.has, p.bytes = r.Value, true, expression.Footprint(r.Value)
 	return fits(p.of, 1)
 }
 
@@ -117,15 +117,12 @@ type list struct {
 	bytes  int
 }
 
-// valueOverhead is what a value costs in memory beside its bytes.
-const valueOverhead = 48
-
 func (l *list) add(r expression.Result) error {
 	if !r.Present {
 		return nil
 	}
 	l.values = append(l.values, r.Value)
-	l.bytes += valueOverhead + expression.Size(r.Value)
+	l.bytes += expression.Footprint(r.Value)
 	return fits(r.Value, 2)
 }
 
@@ -144,6 +141,9 @@ func (l *list) resume(v value.Value) error {
 	return nil
 }
 
+// keyOverhead is what a key costs in a map beside its bytes.
+const keyOverhead = 48
+
 // union is $addToSet.
 type union struct {
 	values map[string]value.Value // by their ordered form
@@ -159,7 +159,7 @@ func (u *union) add(r expression.Result) error {
 		return nil
 	}
 	u.values[string(key)] = r.Value
-	u.bytes += valueOverhead + len(key) + expression.Size(r.Value)
+	u.bytes += keyOverhead + len(key) + expression.Footprint(r.Value)
 	return fits(r.Value, 2)
 }
 

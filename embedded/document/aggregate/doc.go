@@ -38,8 +38,8 @@
 // # Memory
 //
 // Stages pass documents on one by one. What $sort and $group collect, and what $lookup keeps of other collections, takes
-// [Memory] bytes in all; what is more of the first two goes to temporary files, which end with the run. A document, and so a
-// group, has at most [MaxDocument] bytes.
+// [Memory] bytes in all; what is more of the first two goes to temporary files, which end with the run. A document has at most
+// [MaxDocument] bytes, and so has a group in memory.
 //
 // # Example
 //

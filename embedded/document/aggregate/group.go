@@ -163,7 +163,7 @@ func (g *groups) add(doc value.Value) error {
 
 // measure takes in what a group takes now.
 func (g *groups) measure(m *member) error {
-	size := expression.Size(m.id)
+	size := expression.Footprint(m.id)
 	for _, a := range m.of {
 		size += memberOverhead + a.size()
 	}

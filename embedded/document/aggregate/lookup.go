@@ -110,7 +110,7 @@ func (l *lookup) run(r *running, in documents) documents {
 			more := true
 			if err == nil {
 				batch = append(batch, doc)
-				if size += valueOverhead + expression.Size(doc); len(batch) == most || size > r.share/4 {
+				if size += expression.Footprint(doc); len(batch) == most || size > r.share/4 {
 					more, err = flush()
 				}
 			}
@@ -164,11 +164,14 @@ func (l *looking) resolve(batch []value.Value, yield func(value.Value) bool) (bo
 	}
 	for i, doc := range batch {
 		list := l.list(wants[i])
-		doc = set(doc, l.as.Steps(), expression.Result{Value: list, Present: true})
-		if err := expression.Check(doc); err != nil {
+		out, err := set(doc, l.as.Steps(), expression.Result{Value: list, Present: true})
+		if err == nil {
+			err = expression.Check(out)
+		}
+		if err != nil {
 			return false, about(l.at, doc, err)
 		}
-		if !yield(doc) {
+		if !yield(out) {
 			return false, nil
 		}
 	}
@@ -332,7 +335,7 @@ func (l *looking) ask(collection string, wants []want) error {
 func (l *looking) know(collection string, doc value.Value, asked map[string]bool) error {
 	id, _ := doc.Get(idField)
 	one := found{string(keys.AppendOrdered(nil, id)), doc}
-	size := foundPointer + len(one.id) + expression.Size(doc)
+	size := foundPointer + len(one.id) + expression.Footprint(doc)
 	matched := map[string]bool{}
 	fieldpath.Values(fieldpath.DecodedNode(doc), l.foreign, func(n fieldpath.Decoded, present bool) bool {
 		var v value.Value // what is missing is null

@@ -153,10 +153,15 @@ func (s *project) run(r *running, in documents) documents {
 		}
 		for _, a := range s.assign {
 			result, err := r.evaluate(a.of, doc)
+			if err == nil {
+				out, err = set(out, a.path.Steps(), result)
+			}
+			if err == nil {
+				err = r.ctx.Err()
+			}
 			if err != nil {
 				return out, about(s.at, doc, err)
 			}
-			out = set(out, a.path.Steps(), result)
 		}
 		if len(s.assign) == 0 {
 			return out, nil

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -111,26 +112,47 @@ func (c count) run(r *running, in documents) documents {
 }
 
 // set returns v with what an expression gave at a path, in every element where the path leads through an array. What stands
-// in the way and is no object is replaced. Nothing removes what is there.
-func set(v value.Value, steps []fieldpath.Step, to expression.Result) value.Value {
+// in the way and is no object is replaced. Nothing removes what is there. The error is expression.ErrTooLarge: a short path can
+// make much of a long array.
+func set(v value.Value, steps []fieldpath.Step, to expression.Result) (value.Value, error) {
+	s := setting{to: to, left: MaxDocument}
+	out := s.at(v, steps)
+	if s.left <= 0 {
+		return v, fmt.Errorf("%w: more than %d bytes, the limit", expression.ErrTooLarge, MaxDocument)
+	}
+	return out, nil
+}
+
+// setting is one set.
+type setting struct {
+	to   expression.Result
+	left int // bytes of members that may still be set
+}
+
+func (s *setting) at(v value.Value, steps []fieldpath.Step) value.Value {
 	if v.Kind() == value.KindArray {
 		elems := make([]value.Value, 0, v.Len())
 		for _, e := range v.Elements() {
-			elems = append(elems, set(e, steps, to))
+			if s.left <= 0 {
+				return v
+			}
+			elems = append(elems, s.at(e, steps))
 		}
 		return value.UncheckedArray(elems)
 	}
+	const head = 8 // of an object and a value
 	key := steps[0].Key
 	member, exists := v.Get(key)
+	if s.to.Present {
+		s.left -= head + len(key)
+	}
 	switch {
-	case len(steps) == 1 && to.Present:
-		return v.With(key, to.Value)
+	case len(steps) == 1 && s.to.Present:
+		return v.With(key, s.to.Value)
 	case len(steps) == 1:
 		return v.Without(key)
-	case to.Present:
-		return v.With(key, set(member, steps[1:], to))
-	case exists && member.Kind().IsContainer():
-		return v.With(key, set(member, steps[1:], to))
+	case s.to.Present, exists && member.Kind().IsContainer():
+		return v.With(key, s.at(member, steps[1:]))
 	}
 	return v
 }

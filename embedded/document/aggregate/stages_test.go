@@ -108,7 +108,7 @@ func TestStages(t *testing.T) {
 	t.Parallel()
 	for _, c := range cases {
 		want := documents(t, c.want)
-		for _, bytes := range []int{aggregate.Memory, 4 << 10} {
+		for _, bytes := range []int{aggregate.Memory, 16 << 10} {
 			for _, sorts := range []bool{false, true} {
 				source := &memory{collections: map[string][]value.Value{"orders": documents(t, orders), "people": documents(t, people)}, sorts: sorts}
 				run := pipeline(t, c.pipeline).WithMemory(bytes).Run(t.Context(), source, "orders")
@@ -172,7 +172,7 @@ func TestDistinct(t *testing.T) {
 		{"none", `null`, ``},
 		{"_id", `{"who":"ada"}`, `1 | 3`},
 	} {
-		for _, bytes := range []int{0, 600} {
+		for _, bytes := range []int{0, 2000} {
 			d, err := aggregate.NewDistinct(c.path, parse(t, c.where))
 			require.NoError(t, err)
 			got, err := collect(d.WithMemory(bytes).Run(t.Context(), source, "orders"))

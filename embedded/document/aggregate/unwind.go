@@ -67,7 +67,7 @@ func (u *unwind) run(r *running, in documents) documents {
 		}
 		if isArray && list.Len() == 0 {
 			isArray = false
-			doc = set(doc, u.path.Steps(), expression.Result{})
+			doc, _ = set(doc, u.path.Steps(), expression.Result{}) // what removes makes nothing
 		}
 		if !isArray {
 			one, err := u.indexed(doc, doc, value.Null())
@@ -77,8 +77,11 @@ func (u *unwind) run(r *running, in documents) documents {
 			if err := r.ctx.Err(); err != nil {
 				return false, err
 			}
-			one := set(doc, u.path.Steps(), expression.Result{Value: e, Present: true})
-			one, err := u.indexed(doc, one, value.Int(int64(i)))
+			one, err := set(doc, u.path.Steps(), expression.Result{Value: e, Present: true})
+			if err != nil {
+				return false, about(u.at, doc, err)
+			}
+			one, err = u.indexed(doc, one, value.Int(int64(i)))
 			if err != nil || !yield(one) {
 				return false, err
 			}
@@ -92,6 +95,9 @@ func (u *unwind) indexed(doc, one value.Value, index value.Value) (value.Value, 
 	if u.index == nil {
 		return one, nil
 	}
-	one = set(one, u.index.Steps(), expression.Result{Value: index, Present: true})
-	return one, about(u.at, doc, expression.Check(one))
+	one, err := set(one, u.index.Steps(), expression.Result{Value: index, Present: true})
+	if err == nil {
+		err = expression.Check(one)
+	}
+	return one, about(u.at, doc, err)
 }

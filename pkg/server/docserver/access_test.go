@@ -115,6 +115,14 @@ var calls = []struct {
 		stream, err := c.Watch(ctx, &schema.WatchRequest{Collection: "things", FromTx: 1, UntilNow: true})
 		return drain(stream, err)
 	}},
+	{schema.DocumentService_Aggregate_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		stream, err := c.Aggregate(ctx, &schema.AggregateRequest{Collection: "things", Pipeline: []byte(`[{"$count":"n"}]`)})
+		return drain(stream, err)
+	}},
+	{schema.DocumentService_Distinct_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		stream, err := c.Distinct(ctx, &schema.DistinctRequest{Collection: "things", Path: "n"})
+		return drain(stream, err)
+	}},
 	{schema.DocumentService_GetCollection_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.GetCollection(ctx, &schema.GetCollectionRequest{Collection: "things"})
 		return err
