@@ -108,3 +108,51 @@ func ExampleEngine_Evidence() {
 	fmt.Println(shown.Properties[0].Pointer, shown.Properties[0].Value, "in revision", shown.Revision)
 	// Output: /amount 12.75 in revision 1
 }
+
+// Every change of a collection is followed in the order of the ledger, and a later
+// run goes on where this one was.
+func ExampleEngine_Watch() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.CreateCollection(ctx, "readings", document.CollectionOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	for _, text := range []string{`{"_id":1,"t":20.5}`, `{"_id":2,"t":21}`} {
+		doc, err := value.ParseJSON([]byte(text))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := db.Insert(ctx, "readings", doc); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := db.Delete(ctx, "readings", value.Int(1)); err != nil {
+		log.Fatal(err)
+	}
+	next := document.Position{Tx: 1} // the whole past
+	for change, err := range db.Watch(ctx, "readings", document.FeedOptions{From: next}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(change.Tx, change.Operation, string(change.ID.AppendJSON(nil)))
+		next = change.Position().Next() // to keep, for the next run
+		if change.Deleted() {
+			break
+		}
+	}
+	fmt.Println("next:", next)
+	// Output:
+	// 2 insert 1
+	// 3 insert 2
+	// 4 delete 1
+	// next: {4 1}
+}
