@@ -110,8 +110,14 @@ func ExampleEngine_Evidence() {
 	// Output: /amount 12.75 in revision 1
 }
 
+<<<<<<< HEAD
 // All documents that match a filter are changed in one transaction.
 func ExampleEngine_UpdateMatching() {
+=======
+// Every change of a collection is followed in the order of the ledger, and a later
+// run goes on where this one was.
+func ExampleEngine_Watch() {
+>>>>>>> wip-watch
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "immudoc")
 	if err != nil {
@@ -123,6 +129,7 @@ func ExampleEngine_UpdateMatching() {
 		log.Fatal(err)
 	}
 	defer db.Close()
+<<<<<<< HEAD
 	if _, err := db.CreateCollection(ctx, "invoices", document.CollectionOptions{}); err != nil {
 		log.Fatal(err)
 	}
@@ -156,4 +163,38 @@ func ExampleEngine_UpdateMatching() {
 	// Output:
 	// {"_id":1,"due":2024,"late":true} revision 2
 	// {"_id":3,"due":2025,"late":true} revision 2
+=======
+	if _, err := db.CreateCollection(ctx, "readings", document.CollectionOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	for _, text := range []string{`{"_id":1,"t":20.5}`, `{"_id":2,"t":21}`} {
+		doc, err := value.ParseJSON([]byte(text))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := db.Insert(ctx, "readings", doc); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := db.Delete(ctx, "readings", value.Int(1)); err != nil {
+		log.Fatal(err)
+	}
+	next := document.Position{Tx: 1} // the whole past
+	for change, err := range db.Watch(ctx, "readings", document.FeedOptions{From: next}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(change.Tx, change.Operation, string(change.ID.AppendJSON(nil)))
+		next = change.Position().Next() // to keep, for the next run
+		if change.Deleted() {
+			break
+		}
+	}
+	fmt.Println("next:", next)
+	// Output:
+	// 2 insert 1
+	// 3 insert 2
+	// 4 delete 1
+	// next: {4 1}
+>>>>>>> wip-watch
 }

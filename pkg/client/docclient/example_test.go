@@ -154,3 +154,28 @@ func ExampleList_Evidence() {
 		fmt.Printf("%s", line)
 	}
 }
+
+// A program follows the changes of a collection and goes on where it was when it is
+// started again. It needs a server at 127.0.0.1:3322.
+func ExampleClient_Watch() {
+	ctx := context.Background()
+	c, err := docclient.Open(ctx, docclient.DefaultOptions().WithUser("immudb", "immudb"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(ctx)
+	token := "" // kept by the run before
+	watch := c.Watch(ctx, "people", docclient.WatchOptions{ResumeToken: token})
+	for change, err := range watch.Changes() {
+		var truncated *docclient.TruncatedError
+		switch {
+		case errors.As(err, &truncated):
+			fmt.Println(truncated)
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Printf("%s of %s in transaction %d\n", change.Operation, change.ID.AppendJSON(nil), change.Tx)
+		}
+		token = watch.ResumeToken()
+	}
+}

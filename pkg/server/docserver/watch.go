@@ -40,8 +40,12 @@ type watching struct {
 	until   uint64    // transaction to end behind, 0 for none
 	reached uint64    // everything up to this transaction was sent
 	sent    time.Time // when the last part was
-	news    <-chan struct{}
-	open    uint64 // openings of the database when it was looked at last
+
+	// Of the last look: whether nothing was left, what is closed when there may be
+	// more, and how often the database had been opened.
+	caughtUp bool
+	news     <-chan struct{}
+	openings uint64
 }
 
 // Watch implements [schema.DocumentServiceServer].
@@ -89,7 +93,7 @@ func (w *watching) run(ctx context.Context, send func(*schema.WatchResponse) err
 		if over {
 			return nil
 		}
-		if m == nil || len(m.Changes) == 0 {
+		if m == nil || len(m.Changes) == 0 || w.caughtUp {
 			if err := w.await(ctx, looked, send); err != nil {
 				return err
 			}
@@ -126,7 +130,7 @@ func (w *watching) look(ctx context.Context) (m *schema.WatchResponse, over bool
 	if err != nil && !c.interrupted() {
 		return nil, false, toStatus(ofCollection(w.place.collection, err))
 	}
-	w.news, w.open = c.engine.News(w.place.next.Tx-1), w.service.host.Openings(g.database)
+	w.news, w.openings = c.engine.News(w.place.next.Tx-1), w.service.host.Openings(g.database)
 	if m == nil {
 		return nil, false, nil
 	}
@@ -168,6 +172,7 @@ func (w *watching) fill(c *call) (*schema.WatchResponse, error) {
 	m.State, m.StateProof = prover.head()
 	err = w.read(c, prover, last, m)
 	w.place.id, w.place.next = w.feed.CollectionID(), w.feed.Next()
+	w.caughtUp = w.place.next.Tx > last
 	if w.place.id != 0 {
 		w.reached = w.place.next.Tx - 1
 		m.ResumeToken, m.Transaction, m.DroppedTransaction = w.place.token(), w.reached, w.feed.Dropped()
@@ -231,7 +236,7 @@ func (w *watching) await(ctx context.Context, looked time.Time, send func(*schem
 	}
 	for !w.sent.IsZero() {
 		news, wait := w.news, time.Until(w.sent.Add(w.service.heartbeat))
-		if w.service.host.Idle(w.place.database, w.open) { // it would be opened for nothing
+		if w.service.host.Idle(w.place.database, w.openings) { // it would be opened for nothing
 			news, wait = nil, min(wait, evictedPace)
 		}
 		timer := time.NewTimer(wait)
