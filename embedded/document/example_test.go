@@ -110,14 +110,8 @@ func ExampleEngine_Evidence() {
 	// Output: /amount 12.75 in revision 1
 }
 
-<<<<<<< HEAD
 // All documents that match a filter are changed in one transaction.
 func ExampleEngine_UpdateMatching() {
-=======
-// Every change of a collection is followed in the order of the ledger, and a later
-// run goes on where this one was.
-func ExampleEngine_Watch() {
->>>>>>> wip-watch
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "immudoc")
 	if err != nil {
@@ -129,7 +123,6 @@ func ExampleEngine_Watch() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-<<<<<<< HEAD
 	if _, err := db.CreateCollection(ctx, "invoices", document.CollectionOptions{}); err != nil {
 		log.Fatal(err)
 	}
@@ -163,7 +156,22 @@ func ExampleEngine_Watch() {
 	// Output:
 	// {"_id":1,"due":2024,"late":true} revision 2
 	// {"_id":3,"due":2025,"late":true} revision 2
-=======
+}
+
+// Every change of a collection is followed in the order of the ledger, and a later
+// run goes on where this one was.
+func ExampleEngine_Watch() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
 	if _, err := db.CreateCollection(ctx, "readings", document.CollectionOptions{}); err != nil {
 		log.Fatal(err)
 	}
@@ -196,5 +204,4 @@ func ExampleEngine_Watch() {
 	// 3 insert 2
 	// 4 delete 1
 	// next: {4 1}
->>>>>>> wip-watch
 }

@@ -2,6 +2,7 @@ package docclient_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
