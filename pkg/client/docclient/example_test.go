@@ -179,4 +179,5 @@ func ExampleClient_Watch() {
 		}
 		token = watch.ResumeToken()
 	}
+	fmt.Println("to go on with:", token)
 }
