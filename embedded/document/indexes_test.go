@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -224,4 +225,70 @@ func TestUniqueUnderConcurrency(t *testing.T) {
 		})
 	}
 	require.NoError(t, clients.wait())
+}
+
+// TestIndexesOverTruncation: an index still has what it had of documents that were
+// truncated. When they are written again nobody knows what is to be removed: a mark
+// says so, the index answers no more queries, and values are taken by who has them.
+func TestIndexesOverTruncation(t *testing.T) {
+	ctx := context.Background()
+	path := t.TempDir()
+	a := attachTo(t, path, smallFiles(), document.AttachOptions{})
+	a.create("c")
+	_, err := a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "n"), Unique: true, Sparse: true})
+	require.NoError(t, err)
+	for id := range 4 {
+		_, err := a.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"n":%d}`, id, id)))
+		require.NoError(t, err)
+	}
+	for i := range 40 {
+		_, err := a.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"pad":"%01000d"}`, 100+i, i)))
+		require.NoError(t, err)
+	}
+	_, err = a.WaitIndex(ctx, "c", "n")
+	require.NoError(t, err)
+	require.NoError(t, a.RewriteCatalog(ctx))
+	require.NoError(t, a.st.TruncateUptoTx(a.st.LastCommittedTxID()-10))
+	a.close()
+	a = attachTo(t, path, smallFiles(), document.AttachOptions{})
+
+	one := where(t, `{"n":1}`)
+	count, _, err := a.CountMatching(ctx, "c", document.Moment{}, one)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, count, "the index knows")
+	for _, err := range a.Find(ctx, "c", document.Moment{}, document.QueryOptions{Filter: one}) {
+		var gone *document.GoneError
+		require.ErrorAs(t, err, &gone)
+		require.True(t, value.Equal(value.Int(1), gone.ID))
+	}
+	taken := parse(t, `{"_id":"x","n":1}`)
+	_, err = a.Insert(ctx, "c", taken)
+	require.ErrorIs(t, err, document.ErrUnique)
+
+	_, err = a.Replace(ctx, "c", value.Int(1), parse(t, `{"n":100}`))
+	require.NoError(t, err)
+	_, err = a.Insert(ctx, "c", parse(t, `{"_id":"y","n":100}`))
+	require.ErrorIs(t, err, document.ErrUnique)
+	_, err = a.Insert(ctx, "c", taken)
+	require.NoError(t, err, "document 1 does not have it any more")
+	q := document.NewQuery("c", document.QueryOptions{Filter: one})
+	found := 0
+	for d, err := range q.Documents(ctx, a.Engine, time.Time{}) {
+		if err == nil {
+			require.Equal(t, `{"_id":"x","n":1}`, jsonOf(t, d))
+			found++
+		}
+	}
+	require.Equal(t, 1, found)
+	require.Equal(t, "documents in it were truncated from the ledger", q.Explain().Rejected[0].Reason)
+	require.NoError(t, q.Close())
+	_, err = a.Delete(ctx, "c", value.Int(2))
+	require.NoError(t, err)
+
+	// An index that is made now does not have those that are gone, and says so.
+	_, err = a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "pad")})
+	require.NoError(t, err)
+	_, err = a.WaitIndex(ctx, "c", "pad")
+	require.NoError(t, err)
+	requireSound(t, a.Engine)
 }
