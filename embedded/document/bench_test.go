@@ -115,3 +115,38 @@ func BenchmarkProve(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInsertBesideIdle inserts into one collection while there are others, each
+// with three indexes, in which nothing happens.
+func BenchmarkInsertBesideIdle(b *testing.B) {
+	ctx := context.Background()
+	for _, idle := range []int{0, 50} {
+		b.Run(fmt.Sprintf("%d collections", idle), func(b *testing.B) {
+			e := benchEngine(b, ptree.ModeProperty)
+			for i := range idle {
+				name := fmt.Sprintf("idle%d", i)
+				_, err := e.CreateCollection(ctx, name, document.CollectionOptions{})
+				require.NoError(b, err)
+				_, err = e.Insert(ctx, name, order(b, i))
+				require.NoError(b, err)
+				for _, fields := range []string{"amount", "customer.name,-at", "lines.sku"} {
+					_, err := e.CreateIndex(ctx, name, document.IndexOptions{Fields: sortOf(b, fields)})
+					require.NoError(b, err)
+					_, err = e.WaitIndex(ctx, name, fields)
+					require.NoError(b, err)
+				}
+			}
+			n := 0
+			for b.Loop() {
+				docs := make([]value.Value, 100)
+				for i := range docs {
+					docs[i] = order(b, n)
+					n++
+				}
+				_, err := e.InsertMany(ctx, "c", docs)
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "docs/s")
+		})
+	}
+}

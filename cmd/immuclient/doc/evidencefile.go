@@ -9,6 +9,8 @@ import (
 	"io"
 	"iter"
 	"slices"
+
+	"github.com/immudoc/immudoc/embedded/document/proof"
 )
 
 // maxEvidence bounds one evidence file, or one line of a file of several, in bytes:
@@ -36,7 +38,7 @@ func readEvidence(r io.Reader) (*evidenceFile, error) {
 	in := &lineReader{in: bufio.NewReaderSize(r, 64<<10)}
 	first, err := in.next()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("there is no evidence in it")
+		return nil, &proof.CheckError{Check: proof.CheckFile, Detail: "there is no evidence in it"}
 	}
 	if err != nil {
 		return nil, err

@@ -191,16 +191,18 @@ func TestWatchAnchors(t *testing.T) {
 }
 
 // feedInside runs a feed of the caller inside the server: what it sends comes on the
-// channel, and the feed waits until the test takes it.
-func (c *session) feedInside(t *testing.T, s *testServer, r *schema.WatchRequest) (parts chan *schema.WatchResponse, ended chan error) {
+// channel parts, and the feed waits until the test takes it, which it tells on the
+// channel waits before.
+func (c *session) feedInside(t *testing.T, s *testServer, r *schema.WatchRequest) (parts chan *schema.WatchResponse, waits chan struct{}, ended chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(metadata.NewIncomingContext(t.Context(), metadata.Pairs("sessionid", c.id)))
 	t.Cleanup(cancel)
 	w, err := s.service.watch(r)
 	require.NoError(t, err)
-	parts, ended = make(chan *schema.WatchResponse), make(chan error, 1)
+	parts, waits, ended = make(chan *schema.WatchResponse), make(chan struct{}, 1000), make(chan error, 1)
 	go func() {
 		ended <- w.run(ctx, func(m *schema.WatchResponse) error {
+			waits <- struct{}{}
 			select {
 			case parts <- m:
 				return nil
@@ -209,7 +211,7 @@ func (c *session) feedInside(t *testing.T, s *testServer, r *schema.WatchRequest
 			}
 		})
 	}()
-	return parts, ended
+	return parts, waits, ended
 }
 
 // A client that does not take what it is sent holds nothing: its database can be
@@ -220,9 +222,11 @@ func TestSlowWatcherHoldsNothing(t *testing.T) {
 	c.createDatabase(t, "one")
 	c.use(t, "one")
 	c.fill(t, "things", 600)
-	parts, ended := c.feedInside(t, s, &schema.WatchRequest{Collection: "things", FromTx: 1, TrustedTx: new(uint64)})
+	parts, waits, ended := c.feedInside(t, s, &schema.WatchRequest{Collection: "things", FromTx: 1, TrustedTx: new(uint64)})
+	<-waits
 	first := <-parts
 	require.NotEmpty(t, first.Changes)
+	<-waits
 	c.unload(t, "one") // while the second part is being sent
 	c.load(t, "one")
 	c.insert(t, "things", `{"_id":600}`)
@@ -283,7 +287,7 @@ func TestWatchOfAnEvictedDatabase(t *testing.T) {
 	c.createDatabase(t, "one", "two", "three")
 	c.use(t, "one")
 	c.createCollection(t, "things")
-	parts, _ := c.feedInside(t, s, &schema.WatchRequest{Collection: "things"})
+	parts, _, _ := c.feedInside(t, s, &schema.WatchRequest{Collection: "things"})
 	<-parts
 	other := s.admin(t, "two")
 	evict := func() {
