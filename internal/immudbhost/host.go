@@ -75,6 +75,8 @@ type Host struct {
 
 	idlePolls int // how often a compacted database is looked at before it is given a moment
 
+	opener sync.Mutex // one database is opened by immudb at a time
+
 	mu   sync.Mutex
 	open map[string]*hosted // by name, until closed
 	err  error              // first layout error found while opening
@@ -153,7 +155,9 @@ func (h *Host) openLocked(name string, opts *database.Options) (database.DB, *fo
 			return nil, nil, err
 		}
 	}
+	h.opener.Lock() // immudb v1.11.1 sets a variable of its SQL parser whenever it opens a database
 	db, err := h.inner(name, opts)
+	h.opener.Unlock()
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Release())
 	}
