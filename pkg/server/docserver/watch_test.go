@@ -190,28 +190,60 @@ func TestWatchAnchors(t *testing.T) {
 	}
 }
 
-// feedInside runs a feed of the caller inside the server: what it sends comes on the
-// channel parts, and the feed waits until the test takes it, which it tells on the
-// channel waits before.
-func (c *session) feedInside(t *testing.T, s *testServer, r *schema.WatchRequest) (parts chan *schema.WatchResponse, waits chan struct{}, ended chan error) {
+// insider is a feed inside the server, whose client is as slow as the test.
+type insider struct {
+	sending chan struct{} // a part is being sent
+	parts   chan *schema.WatchResponse
+	ended   chan error
+}
+
+// feedInside runs a feed of the caller inside the server.
+func (c *session) feedInside(t *testing.T, s *testServer, r *schema.WatchRequest) *insider {
 	t.Helper()
 	ctx, cancel := context.WithCancel(metadata.NewIncomingContext(t.Context(), metadata.Pairs("sessionid", c.id)))
-	t.Cleanup(cancel)
 	w, err := s.service.watch(r)
 	require.NoError(t, err)
-	parts, waits, ended = make(chan *schema.WatchResponse), make(chan struct{}, 1000), make(chan error, 1)
+	in := &insider{make(chan struct{}), make(chan *schema.WatchResponse), make(chan error, 1)}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
 	go func() {
-		ended <- w.run(ctx, func(m *schema.WatchResponse) error {
-			waits <- struct{}{}
+		defer close(done)
+		in.ended <- w.run(ctx, func(m *schema.WatchResponse) error {
 			select {
-			case parts <- m:
-				return nil
+			case in.sending <- struct{}{}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+			select {
+			case in.parts <- m:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
 		})
 	}()
-	return parts, waits, ended
+	return in
+}
+
+// blocked waits until a part is being sent.
+func (in *insider) blocked(t *testing.T) {
+	t.Helper()
+	select {
+	case <-in.sending:
+	case err := <-in.ended:
+		require.NoError(t, err)
+		require.Fail(t, "the feed has ended")
+	case <-time.After(patience):
+		require.Fail(t, "the feed sends nothing")
+	}
+}
+
+func (in *insider) next(t *testing.T) *schema.WatchResponse {
+	t.Helper()
+	in.blocked(t)
+	return <-in.parts
 }
 
 // A client that does not take what it is sent holds nothing: its database can be
@@ -222,20 +254,20 @@ func TestSlowWatcherHoldsNothing(t *testing.T) {
 	c.createDatabase(t, "one")
 	c.use(t, "one")
 	c.fill(t, "things", 600)
-	parts, waits, ended := c.feedInside(t, s, &schema.WatchRequest{Collection: "things", FromTx: 1, TrustedTx: new(uint64)})
-	<-waits
-	first := <-parts
-	require.NotEmpty(t, first.Changes)
-	<-waits
-	c.unload(t, "one") // while the second part is being sent
+	in := c.feedInside(t, s, &schema.WatchRequest{Collection: "things", FromTx: 1, TrustedTx: new(uint64)})
+	in.blocked(t)
+	c.unload(t, "one")
 	c.load(t, "one")
 	c.insert(t, "things", `{"_id":600}`)
-	ids := count(0, len(first.Changes))
-	for len(ids) < 601 {
-		for _, change := range (<-parts).Changes {
+	var ids []int
+	for part := <-in.parts; ; part = in.next(t) {
+		for _, change := range part.Changes {
 			id, err := strconv.Atoi(string(change.GetDocument().Id))
 			require.NoError(t, err)
 			ids = append(ids, id)
+		}
+		if len(ids) >= 601 {
+			break
 		}
 	}
 	require.Equal(t, count(0, 601), ids)
@@ -246,9 +278,10 @@ func TestSlowWatcherHoldsNothing(t *testing.T) {
 	require.Less(t, time.Since(begin), patience)
 	for {
 		select {
-		case <-parts: // a heartbeat
+		case <-in.sending: // a heartbeat
+			<-in.parts
 			continue
-		case err := <-ended:
+		case err := <-in.ended:
 			requireStatus(t, err, codes.Unavailable, "DATABASE_NOT_LOADED")
 		case <-time.After(patience):
 			require.Fail(t, "a feed goes on without its database")
@@ -287,8 +320,8 @@ func TestWatchOfAnEvictedDatabase(t *testing.T) {
 	c.createDatabase(t, "one", "two", "three")
 	c.use(t, "one")
 	c.createCollection(t, "things")
-	parts, _, _ := c.feedInside(t, s, &schema.WatchRequest{Collection: "things"})
-	<-parts
+	in := c.feedInside(t, s, &schema.WatchRequest{Collection: "things"})
+	in.next(t)
 	other := s.admin(t, "two")
 	evict := func() {
 		t.Helper()
@@ -304,13 +337,13 @@ func TestWatchOfAnEvictedDatabase(t *testing.T) {
 	for id := range 2 {
 		evict()
 		openings := s.service.host.Openings("one")
-		heartbeat := <-parts
+		heartbeat := in.next(t)
 		require.Empty(t, heartbeat.Changes)
 		require.Equal(t, openings, s.service.host.Openings("one"), "a feed that waits has opened a database")
 		c.insert(t, "things", fmt.Sprintf(`{"_id":%d}`, id))
 		evict() // perhaps before the feed has looked
 		for m := heartbeat; len(m.Changes) == 0; {
-			m = <-parts
+			m = in.next(t)
 			if len(m.Changes) > 0 {
 				require.Equal(t, strconv.Itoa(id), string(m.Changes[0].GetDocument().Id))
 			}
