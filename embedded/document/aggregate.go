@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 
 	"github.com/immudoc/immudoc/embedded/document/aggregate"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -44,21 +45,13 @@ type source struct {
 	tx     uint64
 }
 
-// Sorts implements [aggregate.Source]: a [Sorted] reading takes as much memory as the pipeline would.
-func (source) Sorts() bool { return false }
-
 // Find implements [aggregate.Source].
 func (s source) Find(ctx context.Context, collection string, q aggregate.Query) iter.Seq2[value.Value, error] {
 	return func(yield func(value.Value, error) bool) {
-		descending, _ := q.Sort.ByID()
-		skip, left := q.Skip, q.Limit
-		for d, err := range s.engine.Scan(ctx, collection, ScanOptions{At: Moment{Tx: s.tx}, Desc: descending, Filter: q.Filter}) {
+		left := q.Limit
+		for d, err := range s.engine.Find(ctx, collection, Moment{Tx: s.tx}, AggregateQuery(s.tx, q)) {
 			if errors.Is(err, ErrCollectionNotFound) {
 				err = aggregate.NoCollection(err)
-			}
-			if err == nil && skip > 0 {
-				skip--
-				continue
 			}
 			var doc value.Value
 			if err == nil {
@@ -71,5 +64,13 @@ func (s source) Find(ctx context.Context, collection string, q aggregate.Query) 
 				return
 			}
 		}
+	}
+}
+
+// AggregateQuery is how what a pipeline asks for is found, as of transaction tx. That
+// there are no more documents than asked for is left to the caller.
+func AggregateQuery(tx uint64, q aggregate.Query) QueryOptions {
+	return QueryOptions{
+		Tx: tx, Filter: q.Filter, Sort: q.Sort, Skip: q.Skip, Limit: int(min(q.Limit, math.MaxInt32)), Memory: q.Memory,
 	}
 }

@@ -115,7 +115,7 @@ func readAll(ctx, working context.Context, e *document.Engine) error {
 	last := 0
 	for working.Err() == nil {
 		n := 0
-		for _, err := range e.Scan(ctx, "c", document.ScanOptions{}) {
+		for _, err := range e.Find(ctx, "c", document.Moment{}, document.QueryOptions{}) {
 			if err != nil {
 				return fmt.Errorf("scan: %w", err)
 			}

@@ -201,7 +201,7 @@ func TestSumsStayConstant(t *testing.T) {
 	since := inserted[0].Tx
 
 	sum := func(at document.Moment) (total int64, err error) {
-		for d, err := range e.Scan(ctx, "accounts", document.ScanOptions{At: at, Desc: at.Tx%2 == 1}) {
+		for d, err := range e.Find(ctx, "accounts", at, document.QueryOptions{Desc: at.Tx%2 == 1}) {
 			if err != nil {
 				return 0, err
 			}

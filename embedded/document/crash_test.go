@@ -153,7 +153,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 func requireWholeBatches(t *testing.T, e *document.Engine) {
 	t.Helper()
 	batches := map[string]int{}
-	for d, err := range e.Scan(context.Background(), "c", document.ScanOptions{}) {
+	for d, err := range e.Find(context.Background(), "c", document.Moment{}, document.QueryOptions{}) {
 		require.NoError(t, err)
 		id, _ := d.ID.AsString()
 		batches[id[:strings.LastIndex(id, "-")]]++

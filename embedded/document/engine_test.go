@@ -131,7 +131,7 @@ func TestInsertManyAndScan(t *testing.T) {
 		if desc {
 			last = 5000
 		}
-		for d, err := range e.Scan(ctx, "c", document.ScanOptions{Desc: desc}) {
+		for d, err := range e.Find(ctx, "c", document.Moment{}, document.QueryOptions{Desc: desc}) {
 			require.NoError(t, err)
 			i, ok := d.ID.AsInt()
 			require.True(t, ok)

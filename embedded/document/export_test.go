@@ -12,7 +12,7 @@ func (o AttachOptions) WithClock(now func() time.Time) AttachOptions {
 
 // WithMemory returns a query that spills early.
 func (q *Query) WithMemory(bytes int) *Query {
-	q.memory = bytes
+	q.opts.Memory = bytes
 	return q
 }
 

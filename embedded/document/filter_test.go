@@ -173,7 +173,7 @@ func TestFiltersAgainstTheReference(t *testing.T) {
 					want = append(want, id)
 				}
 			}
-			for d, err := range e.Scan(ctx, "c", document.ScanOptions{At: at, Filter: f}) {
+			for d, err := range e.Find(ctx, "c", at, document.QueryOptions{Filter: f}) {
 				require.NoError(t, err)
 				id, _ := d.ID.AsInt()
 				got = append(got, id)
@@ -189,9 +189,9 @@ func TestFiltersAgainstTheReference(t *testing.T) {
 	require.NoError(t, e.Close())
 }
 
-// TestPausedScan: a scan that may not take long says how far it came, also where
-// nothing matches.
-func TestPausedScan(t *testing.T) {
+// TestPausedQuery: a reading that may not take long pauses, also where nothing matches,
+// and goes on where it was.
+func TestPausedQuery(t *testing.T) {
 	ctx := context.Background()
 	e := open(t, t.TempDir())
 	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
@@ -202,20 +202,20 @@ func TestPausedScan(t *testing.T) {
 	}
 	f, err := filter.Parse(parse(t, `{"none":1}`))
 	require.NoError(t, err)
-	var after value.Value
-	for looked := int64(0); looked < 4; looked++ {
+	q := document.NewQuery("c", document.QueryOptions{Filter: f})
+	defer q.Close() //nolint:errcheck // holds nothing
+	for range 4 {
 		var paused *document.PausedError
-		for d, err := range e.Scan(ctx, "c", document.ScanOptions{Filter: f, After: after, Pause: time.Unix(1, 0)}) {
+		for d, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
 			require.Nil(t, d)
 			require.ErrorAs(t, err, &paused)
 		}
 		require.NotNil(t, paused)
-		require.True(t, value.Equal(value.Int(looked), paused.After), "%v", paused)
-		after = paused.After
 	}
-	for _, err := range e.Scan(ctx, "c", document.ScanOptions{Filter: f, After: after, Pause: time.Unix(1, 0)}) {
+	for _, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
 		require.NoError(t, err)
 	}
+	require.EqualValues(t, 5, q.Explain().Counters.DocumentsExamined)
 }
 
 // TestCountInSteps: a count that may not take long adds up.

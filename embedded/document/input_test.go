@@ -173,11 +173,11 @@ func TestBadReads(t *testing.T) {
 	require.ErrorIs(t, first(e.History(ctx, "c", value.Int(2), document.HistoryOptions{})), document.ErrNotFound)
 	require.ErrorIs(t, first(e.History(ctx, "d", id, document.HistoryOptions{})), document.ErrCollectionNotFound)
 	require.NoError(t, first(e.History(ctx, "c", id, document.HistoryOptions{After: 9})))
-	require.ErrorIs(t, first(e.Scan(ctx, "c", document.ScanOptions{At: document.Moment{Revision: 1}})), document.ErrInvalidMoment)
-	require.ErrorIs(t, first(e.Scan(ctx, "c", document.ScanOptions{After: value.Bool(true)})), document.ErrInvalidID)
+	require.ErrorIs(t, first(e.Find(ctx, "c", document.Moment{Revision: 1}, document.QueryOptions{})), document.ErrInvalidMoment)
+	require.ErrorIs(t, first(e.Find(ctx, "c", document.Moment{}, document.QueryOptions{After: value.Bool(true)})), document.ErrInvalidID)
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	require.ErrorIs(t, first(e.Scan(cancelled, "c", document.ScanOptions{})), context.Canceled)
+	require.ErrorIs(t, first(e.Find(cancelled, "c", document.Moment{}, document.QueryOptions{})), context.Canceled)
 	require.ErrorIs(t, first(e.History(cancelled, "c", id, document.HistoryOptions{})), context.Canceled)
 }
 

@@ -168,7 +168,7 @@ func TestClosedEngine(t *testing.T) {
 		"SetReplica":         func() error { return e.SetReplica(true) },
 		"Check":              func() error { _, err := check.Run(ctx, e); return err },
 		"Scan": func() (err error) {
-			for _, err = range e.Scan(ctx, "c", document.ScanOptions{}) {
+			for _, err = range e.Find(ctx, "c", document.Moment{}, document.QueryOptions{}) {
 			}
 			return err
 		},
@@ -196,7 +196,9 @@ func TestCloseEndsReads(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for name, read := range map[string]func() iter.Seq2[*document.Document, error]{
-		"scan": func() iter.Seq2[*document.Document, error] { return e.Scan(ctx, "c", document.ScanOptions{}) },
+		"scan": func() iter.Seq2[*document.Document, error] {
+			return e.Find(ctx, "c", document.Moment{}, document.QueryOptions{})
+		},
 		"history": func() iter.Seq2[*document.Document, error] {
 			return e.History(ctx, "c", value.Int(0), document.HistoryOptions{})
 		},

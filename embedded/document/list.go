@@ -2,16 +2,13 @@ package document
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/value"
-	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
-	"github.com/immudoc/immudoc/internal/view"
 )
 
 // HistoryOptions say which part of a document's history to read.
@@ -81,60 +78,11 @@ func (e *Engine) History(ctx context.Context, collection string, id value.Value,
 	}
 }
 
-// ScanOptions say which part of a collection to read.
-type ScanOptions struct {
-	At    Moment      // no Revision
-	Desc  bool        // highest id first
-	After value.Value // go on beyond this id, in the order of the reading; Null for from the start
-	// Filter leaves out documents that do not match it; the zero Filter none.
-	Filter filter.Filter
-	// Pause ends the reading with a [PausedError] at the first document after this time; zero for never. It is for who
-	// holds something meanwhile.
-	Pause time.Time
-}
+// PausedError says that a reading was paused at the time that it was given, and
+// goes on when it is asked again.
+type PausedError struct{}
 
-// PausedError says that a list was ended by [ScanOptions].Pause, and where to go on.
-type PausedError struct {
-	After value.Value // id of the last document that was looked at
-}
-
-func (e *PausedError) Error() string {
-	return fmt.Sprintf("paused behind document %s", e.After.AppendJSON(nil))
-}
-
-// Scan yields the documents of a collection in the order of their ids, all as
-// they were at one moment. A document whose content was truncated from the ledger
-// is yielded as a [GoneError], and does not end the reading. To read in pages, resolve the moment first and give
-// each page the same transaction and the last id of the page before.
-func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) iter.Seq2[*Document, error] {
-	return func(yield func(*Document, error) bool) {
-		var last value.Value
-		err := e.scan(ctx, collection, opts, func(coll *catalog.Collection, version view.Version) (bool, error) {
-			_, id, err := keys.ParseDocument(version.Key)
-			if err != nil {
-				return false, err
-			}
-			if !opts.Pause.IsZero() && !last.IsNull() && time.Now().After(opts.Pause) {
-				return false, &PausedError{After: last}
-			}
-			last = id
-			doc, err := e.document(coll, id, version)
-			if errors.Is(err, ErrValueGone) {
-				return yield(nil, &GoneError{Collection: coll.Name, ID: id, Err: err}), nil
-			}
-			if err != nil {
-				return false, err
-			}
-			if matched, err := doc.matches(ctx, opts.Filter); err != nil || !matched {
-				return err == nil, err
-			}
-			return yield(doc, nil), nil
-		})
-		if err != nil {
-			yield(nil, classify(err))
-		}
-	}
-}
+func (*PausedError) Error() string { return "paused" }
 
 // Count returns how many documents a collection had at a moment, and the
 // transaction of that moment. It reads no documents.
@@ -156,7 +104,11 @@ func (e *Engine) CountMatching(ctx context.Context, collection string, at Moment
 }
 
 // Find yields the documents that match a filter, in an order, all as they were at
-// one moment. It is a [Query] done at once: opts.Tx is set by it.
+// one moment; the zero options stand for the whole collection, in the order of the
+// ids. A document whose content was truncated from the ledger is yielded as a
+// [GoneError], and does not end the reading. It is a [Query] done at once: opts.Tx is
+// set by it. To read in pages, resolve the moment first and give each page the same
+// transaction and the last id of the page before.
 func (e *Engine) Find(ctx context.Context, collection string, at Moment, opts QueryOptions) iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
 		var err error
@@ -172,41 +124,4 @@ func (e *Engine) Find(ctx context.Context, collection string, at Moment, opts Qu
 			}
 		}
 	}
-}
-
-// scan visits the documents that exist at a moment until visit returns false.
-func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, visit func(*catalog.Collection, view.Version) (bool, error)) error {
-	if opts.At.Revision != 0 {
-		return fmt.Errorf("%w: a collection is not read at a revision", ErrInvalidMoment)
-	}
-	v, tx, err := e.viewAt(ctx, opts.At)
-	if err != nil {
-		return err
-	}
-	defer v.Release()
-	coll, err := collectionAt(v, collection, tx)
-	if err != nil {
-		return err
-	}
-	r := view.Range{Prefix: keys.Documents(coll.ID), Desc: opts.Desc}
-	if !opts.After.IsNull() {
-		if r.After, err = keys.Document(coll.ID, opts.After); err != nil {
-			return err
-		}
-	}
-	for version, err := range v.Scan(ctx, r, tx) {
-		if err == nil {
-			err = e.goesOn(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		if version.Deleted {
-			continue
-		}
-		if more, err := visit(coll, version); err != nil || !more {
-			return err
-		}
-	}
-	return nil
 }

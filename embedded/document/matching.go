@@ -88,7 +88,7 @@ type Matching struct {
 type look struct {
 	at           uint64 // as of the end of this transaction; 0 before the search
 	most         int    // documents to find
-	goOn         value.Value
+	query        *Query
 	collectionID uint32
 	found        []match
 	more         bool
@@ -130,10 +130,19 @@ func newMatching(operation proof.Operation, collection string, f filter.Filter, 
 
 // Close gives back what the change holds. It must follow, also after an error.
 func (m *Matching) Close() {
+	m.lookAnew()
 	if m.engine != nil {
 		m.engine.turns.giveBack(m.collection)
 		m.engine = nil
 	}
+}
+
+// lookAnew forgets what was found.
+func (m *Matching) lookAnew() {
+	if m.query != nil {
+		_ = m.query.Close() // of temporary files
+	}
+	m.look = look{}
 }
 
 // Do finds the documents and writes them. At pause (zero for never) it ends with a
@@ -157,7 +166,7 @@ func (m *Matching) Do(ctx context.Context, e *Engine, pause time.Time) (*Matched
 			if m.looks >= maxLooks {
 				return nil, fmt.Errorf("%w; looked %d times, and each time a document that matches was changed by others: try again, or in smaller batches", err, m.looks)
 			}
-			m.look = look{}
+			m.lookAnew()
 		case errors.Is(err, ErrTooLarge) && !errors.As(err, new(*OpError)):
 			if m.opts.Limit == 0 {
 				return nil, fmt.Errorf("%w: %d documents match: change them in batches, with a limit of documents for each", err, len(m.found))
@@ -182,7 +191,6 @@ func (m *Matching) overtaken(err error) bool {
 func (m *Matching) find(ctx context.Context, e *Engine, pause time.Time) error {
 	if m.engine != e { // the first step, or the database was opened again
 		m.Close()
-		m.look = look{}
 		if err := m.begin(ctx, e, pause); err != nil {
 			return err
 		}
@@ -196,26 +204,20 @@ func (m *Matching) find(ctx context.Context, e *Engine, pause time.Time) error {
 			return err
 		}
 		m.looks++
-		m.goOn, m.most = m.opts.After, e.seq.MaxDocuments()
-		if m.opts.Limit > 0 {
+		if m.most = e.seq.MaxDocuments(); m.opts.Limit > 0 {
 			m.most = min(m.most, m.opts.Limit)
 		}
+		m.query = NewQuery(m.collection, QueryOptions{Tx: m.at, Filter: m.filter, After: m.opts.After})
 	}
-	step := ScanOptions{At: Moment{Tx: m.at}, Filter: m.filter, After: m.goOn, Pause: pause}
-	for d, err := range e.Scan(ctx, m.collection, step) {
+	for d, err := range m.query.Documents(ctx, e, pause) {
 		var gone *GoneError
-		var paused *PausedError
 		switch {
 		case errors.As(err, &gone):
 			if m.firstGone.IsNull() {
 				m.firstGone = gone.ID
 			}
 			m.gone++
-			m.goOn = gone.ID
 			continue
-		case errors.As(err, &paused):
-			m.goOn = paused.After
-			return err
 		case err != nil:
 			return err
 		}
@@ -228,7 +230,7 @@ func (m *Matching) find(ctx context.Context, e *Engine, pause time.Time) error {
 			break
 		}
 		m.found = append(m.found, match{id: d.ID, revision: d.Revision, gone: m.gone})
-		m.goOn, m.gone, m.collectionID = d.ID, 0, d.CollectionID
+		m.gone, m.collectionID = 0, d.CollectionID
 	}
 	m.done = true
 	return nil
@@ -258,7 +260,7 @@ func (m *Matching) begin(ctx context.Context, e *Engine, pause time.Time) error 
 		return err
 	}
 	if !mine {
-		return &PausedError{After: m.opts.After}
+		return &PausedError{}
 	}
 	m.engine = e
 	return nil

@@ -231,7 +231,7 @@ func (m *manyModel) compare() {
 }
 
 func (m *manyModel) scan(name string, at document.Moment, desc bool) (out []string, err error) {
-	for d, err := range m.e.Scan(context.Background(), name, document.ScanOptions{At: at, Desc: desc}) {
+	for d, err := range m.e.Find(context.Background(), name, at, document.QueryOptions{Desc: desc}) {
 		if err != nil {
 			return nil, err
 		}

@@ -188,7 +188,7 @@ func requireModel(t *testing.T, e *document.Engine, m *model, tx uint64, rnd *ra
 		for more := true; more; { // pages of random length
 			more = false
 			left := 1 + rnd.IntN(30)
-			for d, err := range e.Scan(ctx, "c", document.ScanOptions{At: at, Desc: desc, After: after}) {
+			for d, err := range e.Find(ctx, "c", at, document.QueryOptions{Desc: desc, After: after}) {
 				require.NoError(t, err)
 				if left--; left < 0 {
 					more = true

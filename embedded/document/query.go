@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,9 +24,9 @@ import (
 	"github.com/immudoc/immudoc/internal/view"
 )
 
-// SortMemory is how many bytes of memory one reading takes at most to sort, for
-// the sort keys (cut at query.MaxKey) and ids of what it found; what is more goes
-// to temporary files.
+// SortMemory is how many bytes of memory one reading takes at most to sort, unless
+// it is told otherwise, for the sort keys (cut at query.MaxKey) and ids of what it
+// found; what is more goes to temporary files.
 const SortMemory = 64 << 20
 
 // QueryOptions say what is asked for.
@@ -40,6 +41,7 @@ type QueryOptions struct {
 	// one in another order does, a [Query.Position].
 	After  value.Value
 	Behind []byte
+	Memory int // bytes to sort in; 0 for SortMemory
 	// Sorting is called before the query takes memory to sort; its error ends the
 	// query. What it returns is called by Close.
 	Sorting func() (done func(), err error)
@@ -56,7 +58,6 @@ type Query struct {
 	indexes    []*catalog.Index // those that the plan chose from
 	after      []byte           // key of the document of opts.After
 
-	memory    int // to sort in
 	at        place
 	sorter    *sorter.Sorter
 	done      func() // of opts.Sorting
@@ -77,7 +78,7 @@ func NewQuery(collection string, opts QueryOptions) *Query {
 	if desc, byID := opts.Sort.ByID(); byID && len(opts.Sort) > 0 {
 		opts.Sort, opts.Desc = nil, desc
 	}
-	return &Query{collection: collection, opts: opts, memory: SortMemory}
+	return &Query{collection: collection, opts: opts}
 }
 
 // Close removes the temporary files.
@@ -127,7 +128,7 @@ func (q *Query) begin(ctx context.Context, v *view.View, coll *catalog.Collectio
 		if exact := q.plan.Distinct && (!q.plan.Residual || q.plan.Order == plan.SortDocuments); exact && q.opts.Limit > 0 && q.opts.Skip < math.MaxInt32 {
 			keep = q.opts.Limit + int(q.opts.Skip)
 		}
-		q.sorter = sorter.New(q.memory, keep, "")
+		q.sorter = sorter.New(cmp.Or(q.opts.Memory, SortMemory), keep, "")
 	}
 	return q.resume(ctx, v)
 }

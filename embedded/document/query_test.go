@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/immudoc/immudoc/embedded/document"
+	"github.com/immudoc/immudoc/embedded/document/aggregate"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/query"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -160,6 +162,7 @@ func (s *queries) ask() {
 	require.Equal(t, uint64(len(want)), count, what)
 
 	want = want[min(len(want), int(opts.Skip)):]
+	s.aggregate(tx, text, sorted, opts.Skip, want)
 	var got []value.Value
 	size := 1 + s.IntN(20)
 	opts.Limit = size + 1
@@ -184,6 +187,35 @@ func (s *queries) ask() {
 	for i := range want {
 		require.True(t, value.Equal(want[i], got[i]), "%d of %s: %s, want %s", i, what, got[i], want[i])
 	}
+}
+
+// aggregate asks a pipeline for the same.
+func (s *queries) aggregate(tx uint64, match, sorted string, skip uint64, want []value.Value) {
+	stages := fmt.Sprintf(`{"$match":%s}`, match)
+	if sorted != "" {
+		var order []string
+		for path := range strings.SplitSeq(sorted, ",") {
+			direction := 1
+			if strings.HasPrefix(path, "-") {
+				path, direction = path[1:], -1
+			}
+			order = append(order, fmt.Sprintf(`{%q:%d}`, path, direction))
+		}
+		stages += fmt.Sprintf(`,{"$sort":[%s]}`, strings.Join(order, ","))
+	}
+	stages = fmt.Sprintf(`[%s,{"$skip":%d}]`, stages, skip)
+	pipeline, err := aggregate.ParseJSON([]byte(stages))
+	require.NoError(s.t, err)
+	p, err := aggregate.Parse(pipeline)
+	require.NoError(s.t, err, stages)
+	i := 0
+	for got, err := range s.e.Aggregate(context.Background(), "c", p, document.Moment{Tx: tx}) {
+		require.NoError(s.t, err, stages)
+		require.Less(s.t, i, len(want), stages)
+		require.True(s.t, value.Equal(want[i], got), "%d of %s: %s, want %s", i, stages, got, want[i])
+		i++
+	}
+	require.Len(s.t, want, i, stages)
 }
 
 // page reads a page, being interrupted and leaving documents again and again, and

@@ -122,7 +122,7 @@ func TestDocumentsThatWereTruncated(t *testing.T) {
 		require.ErrorIs(t, err, document.ErrValueGone, "a result over less than all would be wrong")
 	}
 	gone, held := 0, 0
-	for d, err := range a.Scan(ctx, "c", document.ScanOptions{}) {
+	for d, err := range a.Find(ctx, "c", document.Moment{}, document.QueryOptions{}) {
 		if err == nil {
 			held++
 			continue

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -34,11 +35,8 @@ func NewDistinct(path string, where value.Value) (d Distinct, err error) {
 // order. Values are the same if [value.Compare] says 0; the first one is yielded. It keeps to [Memory]. An error is the last
 // that it yields.
 func (d Distinct) Run(ctx context.Context, source Source, collection string) iter.Seq2[value.Value, error] {
-	r := &running{ctx: ctx, source: source, share: d.memory}
-	if r.share == 0 {
-		r.share = Memory
-	}
-	in := source.Find(ctx, collection, Query{Where: d.Where, Filter: d.Filter})
+	r := &running{ctx: ctx, source: source, share: cmp.Or(d.memory, Memory)}
+	in := source.Find(ctx, collection, Query{Where: d.Where, Filter: d.Filter, Memory: r.share / ofSource})
 	each := r.each(in, func(doc value.Value, yield func(value.Value) bool) (bool, error) {
 		var list []value.Value
 		valuesAt(doc, d.Path, func(v value.Value) { list = append(list, v) }, func() {})

@@ -13,7 +13,7 @@ func (d Distinct) WithMemory(bytes int) Distinct {
 }
 
 // PushDown tells how a pipeline is divided.
-func (p Pipeline) PushDown(sorts bool) (q Query, left int) {
-	q, rest := p.pushDown(sorts)
+func (p Pipeline) PushDown() (q Query, left int) {
+	q, rest := p.pushDown()
 	return q, len(rest)
 }

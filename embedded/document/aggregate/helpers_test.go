@@ -20,11 +20,8 @@ import (
 // memory is a source of collections in the order of their ids.
 type memory struct {
 	collections map[string][]value.Value
-	sorts       bool
 	asked       []string // collection and filter of each query
 }
-
-func (m *memory) Sorts() bool { return m.sorts }
 
 func (m *memory) Find(_ context.Context, collection string, q aggregate.Query) iter.Seq2[value.Value, error] {
 	return func(yield func(value.Value, error) bool) {

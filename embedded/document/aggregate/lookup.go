@@ -314,7 +314,7 @@ func (l *looking) ask(collection string, wants []want) error {
 	if err != nil {
 		return about(l.at, value.Null(), err)
 	}
-	for doc, err := range l.r.source.Find(l.r.ctx, collection, Query{Where: where, Filter: f}) {
+	for doc, err := range l.r.source.Find(l.r.ctx, collection, Query{Where: where, Filter: f, Memory: l.r.share / ofSource}) {
 		if l.from == "" && errors.Is(err, ErrNoCollection) {
 			return nil // a reference that leads nowhere
 		}

@@ -15,8 +15,6 @@ type Source interface {
 	// Find yields the documents of a collection, with their _id, that a query is about. An error ends the run. That of a
 	// collection that does not exist wraps [ErrNoCollection]. Runs call it again before it has ended.
 	Find(ctx context.Context, collection string, q Query) iter.Seq2[value.Value, error]
-	// Sorts reports whether Find can sort by other paths than _id. A run that has to sort itself keeps to its memory.
-	Sorts() bool
 }
 
 // Query is what a run asks a [Source] for.
@@ -26,7 +24,12 @@ type Query struct {
 	Sort   query.Sort    // empty for the order of the ids
 	Skip   uint64        // documents to leave out at the start
 	Limit  uint64        // most documents; 0 for all
+	Memory int           // bytes that the source may take to sort; what is more is left to files
 }
+
+// ofSource is which part of the memory of a stage a [Source] may take beside it to put
+// in order what is to be read.
+const ofSource = 16
 
 // Pipeline is a parsed pipeline. It is immutable and safe for concurrent use.
 type Pipeline struct {
@@ -53,8 +56,11 @@ type running struct {
 // Run yields what a pipeline makes of a collection. An error is the last that it yields: of the source, of ctx, or one that
 // wraps [ErrEvaluate] or [ErrLimit].
 func (p Pipeline) Run(ctx context.Context, source Source, collection string) iter.Seq2[value.Value, error] {
-	q, rest := p.pushDown(source.Sorts())
+	q, rest := p.pushDown()
 	r := &running{ctx: ctx, source: source, share: p.memory / max(1, p.holding)}
+	if q.Memory = r.share / ofSource; len(q.Sort) > 0 {
+		q.Memory = r.share // that of the stage
+	}
 	out := source.Find(ctx, collection, q)
 	for _, s := range rest {
 		out = s.run(r, out)
@@ -65,7 +71,7 @@ func (p Pipeline) Run(ctx context.Context, source Source, collection string) ite
 // pushDown returns the part of the pipeline that the source does, and the stages that are left: a $match at the start, a
 // $sort behind it, and the $skip and $limit behind these. Every order that is pushed down has the order of the ids before it,
 // which a source keeps where documents are the same to it.
-func (p Pipeline) pushDown(sorts bool) (q Query, rest []stage) {
+func (p Pipeline) pushDown() (q Query, rest []stage) {
 	rest = p.stages
 	if len(rest) > 0 {
 		if m, ok := rest[0].(*match); ok {
@@ -74,9 +80,7 @@ func (p Pipeline) pushDown(sorts bool) (q Query, rest []stage) {
 	}
 	if len(rest) > 0 {
 		if s, ok := rest[0].(*sorting); ok {
-			if _, byID := s.order.ByID(); byID || sorts {
-				q.Sort, rest = s.order, rest[1:]
-			}
+			q.Sort, rest = s.order, rest[1:]
 		}
 	}
 	for len(rest) > 0 {

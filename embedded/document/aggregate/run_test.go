@@ -220,7 +220,7 @@ func TestAgainstTheReference(t *testing.T) {
 		}
 		text := "[" + strings.Join(steps, ",") + "]"
 		for _, bytes := range []int{aggregate.Memory, 120_000} {
-			source := &memory{collections: map[string][]value.Value{"c": docs}, sorts: rnd.IntN(2) == 0}
+			source := &memory{collections: map[string][]value.Value{"c": docs}}
 			got, err := collect(pipeline(t, text).WithMemory(bytes).Run(t.Context(), source, "c"))
 			require.NoError(t, err, text)
 			requireSame(t, want.docs, got, text)
@@ -234,8 +234,6 @@ type many struct {
 	make  func(i int) value.Value
 	after func(i int) error
 }
-
-func (m many) Sorts() bool { return false }
 
 func (m many) Find(context.Context, string, aggregate.Query) iter.Seq2[value.Value, error] {
 	return func(yield func(value.Value, error) bool) {
@@ -275,7 +273,7 @@ func TestSpilling(t *testing.T) {
 
 	// Both stages used files, and only they: without a folder for them there are none.
 	t.Setenv("TMPDIR", t.TempDir()+"/none")
-	for _, text := range []string{text, `[{"$sort":{"v":-1}}]`} {
+	for _, text := range []string{text, `[{"$addFields":{"w":1}},{"$sort":{"v":-1}}]`} {
 		_, err = collect(pipeline(t, text).WithMemory(300_000).Run(t.Context(), source, "c"))
 		require.ErrorContains(t, err, "/none/immudoc-sort")
 		_, err = collect(pipeline(t, text).Run(t.Context(), source, "c"))

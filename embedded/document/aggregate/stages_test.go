@@ -103,30 +103,28 @@ var cases = []struct{ pipeline, want string }{
 	},
 }
 
-// Every stage and accumulator, whoever sorts, with plenty of memory and with next to none.
+// Every stage and accumulator, with plenty of memory and with next to none.
 func TestStages(t *testing.T) {
 	t.Parallel()
 	for _, c := range cases {
 		want := documents(t, c.want)
 		for _, bytes := range []int{aggregate.Memory, 16 << 10} {
-			for _, sorts := range []bool{false, true} {
-				source := &memory{collections: map[string][]value.Value{"orders": documents(t, orders), "people": documents(t, people)}, sorts: sorts}
-				run := pipeline(t, c.pipeline).WithMemory(bytes).Run(t.Context(), source, "orders")
-				for range 2 { // a run can be ranged over again
-					got, err := collect(run)
-					require.NoError(t, err, c.pipeline)
-					requireSame(t, want, got, c.pipeline)
-				}
-				for n := range want { // and be left
-					left := 0
-					for _, err := range run {
-						require.NoError(t, err)
-						if left++; left == n+1 {
-							break
-						}
+			source := &memory{collections: map[string][]value.Value{"orders": documents(t, orders), "people": documents(t, people)}}
+			run := pipeline(t, c.pipeline).WithMemory(bytes).Run(t.Context(), source, "orders")
+			for range 2 { // a run can be ranged over again
+				got, err := collect(run)
+				require.NoError(t, err, c.pipeline)
+				requireSame(t, want, got, c.pipeline)
+			}
+			for n := range want { // and be left
+				left := 0
+				for _, err := range run {
+					require.NoError(t, err)
+					if left++; left == n+1 {
+						break
 					}
-					require.Equal(t, n+1, left, c.pipeline)
 				}
+				require.Equal(t, n+1, left, c.pipeline)
 			}
 		}
 	}
@@ -137,22 +135,20 @@ func TestPushDown(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		pipeline    string
-		sorts       bool
 		where       string
 		sort        string
 		skip, limit uint64
 		left        int
 	}{
-		{`[{"$match":{"a":1}},{"$sort":{"b":-1}},{"$skip":2},{"$limit":5},{"$project":{"a":1}}]`, true, `{"a":1}`, "-b", 2, 5, 1},
-		{`[{"$match":{"a":1}},{"$sort":{"b":-1}},{"$skip":2},{"$limit":5}]`, false, `{"a":1}`, "", 0, 0, 3},
-		{`[{"$sort":{"_id":-1}},{"$limit":5}]`, false, `null`, "-_id", 0, 5, 0},
-		{`[{"$limit":5},{"$skip":2},{"$limit":9},{"$skip":1}]`, false, `null`, "", 3, 2, 0},
-		{`[{"$limit":5},{"$skip":5}]`, false, `null`, "", 0, 5, 1},
-		{`[{"$limit":5},{"$sort":{"a":1}},{"$match":{"a":1}}]`, true, `null`, "", 0, 5, 2},
-		{`[{"$skip":9223372036854775807},{"$skip":9223372036854775807}]`, true, `null`, "", 9223372036854775807, 0, 1},
-		{`[{"$match":{"a":1}},{"$match":{"b":1}}]`, true, `{"a":1}`, "", 0, 0, 1},
+		{`[{"$match":{"a":1}},{"$sort":{"b":-1}},{"$skip":2},{"$limit":5},{"$project":{"a":1}}]`, `{"a":1}`, "-b", 2, 5, 1},
+		{`[{"$sort":{"_id":-1}},{"$limit":5}]`, `null`, "-_id", 0, 5, 0},
+		{`[{"$limit":5},{"$skip":2},{"$limit":9},{"$skip":1}]`, `null`, "", 3, 2, 0},
+		{`[{"$limit":5},{"$skip":5}]`, `null`, "", 0, 5, 1},
+		{`[{"$limit":5},{"$sort":{"a":1}},{"$match":{"a":1}}]`, `null`, "", 0, 5, 2},
+		{`[{"$skip":9223372036854775807},{"$skip":9223372036854775807}]`, `null`, "", 9223372036854775807, 0, 1},
+		{`[{"$match":{"a":1}},{"$match":{"b":1}}]`, `{"a":1}`, "", 0, 0, 1},
 	} {
-		q, left := pipeline(t, c.pipeline).PushDown(c.sorts)
+		q, left := pipeline(t, c.pipeline).PushDown()
 		require.Equal(t, c.where, q.Where.String(), c.pipeline)
 		require.Equal(t, c.sort, q.Sort.String(), c.pipeline)
 		require.Equal(t, [2]uint64{c.skip, c.limit}, [2]uint64{q.Skip, q.Limit}, c.pipeline)

@@ -164,9 +164,6 @@ type verifiedSource struct {
 	known map[string]uint32
 }
 
-// Sorts implements [aggregate.Source].
-func (s *verifiedSource) Sorts() bool { return true }
-
 // Find implements [aggregate.Source].
 func (s *verifiedSource) Find(ctx context.Context, collection string, q aggregate.Query) iter.Seq2[value.Value, error] {
 	return func(yield func(value.Value, error) bool) {

@@ -152,17 +152,11 @@ func (a *aggregation) start(ctx context.Context) error {
 	}
 }
 
-// Sorts implements [aggregate.Source]: a sorted listing takes memory of its own.
-func (a *aggregation) Sorts() bool { return false }
-
 // Find implements [aggregate.Source].
 func (a *aggregation) Find(ctx context.Context, collection string, q aggregate.Query) iter.Seq2[value.Value, error] {
 	return func(yield func(value.Value, error) bool) {
-		descending, _ := q.Sort.ByID()
-		f := &finding{
-			collection: collection, skip: q.Skip, left: q.Limit,
-			opts: document.ScanOptions{At: document.Moment{Tx: a.tx}, Desc: descending, Filter: q.Filter},
-		}
+		f := &finding{collection: collection, left: q.Limit, query: document.NewQuery(collection, document.AggregateQuery(a.tx, q))}
+		defer f.query.Close() //nolint:errcheck // temporary files
 		for !f.done {
 			found, err := a.part(ctx, f)
 			for _, doc := range found {
@@ -181,8 +175,8 @@ func (a *aggregation) Find(ctx context.Context, collection string, q aggregate.Q
 // finding is where a Find is between its parts.
 type finding struct {
 	collection string
-	opts       document.ScanOptions
-	skip, left uint64 // left: 0 for no limit
+	query      *document.Query
+	left       uint64 // documents to find; 0 for no limit
 	done       bool
 }
 
@@ -199,14 +193,12 @@ func (a *aggregation) part(ctx context.Context, f *finding) (found []value.Value
 		return nil, err
 	}
 	defer c.release()
-	f.opts.Pause = time.Now().Add(partTime)
 	size := 0
-	for d, err := range c.engine.Scan(c.ctx, f.collection, f.opts) {
+	for d, err := range f.query.Documents(c.ctx, c.engine, time.Now().Add(partTime)) {
 		var paused *document.PausedError
 		var gone *document.GoneError
 		switch {
 		case errors.As(err, &paused):
-			f.opts.After = paused.After
 			return found, nil
 		case errors.As(err, &gone):
 			return found, ofDocument(f.collection, gone.ID, fmt.Errorf("a result over less than all documents would be wrong: %w", err))
@@ -217,10 +209,8 @@ func (a *aggregation) part(ctx context.Context, f *finding) (found []value.Value
 		case err != nil:
 			return found, ofCollection(f.collection, err)
 		}
-		f.opts.After = d.ID
-		if f.skip > 0 {
-			f.skip--
-			continue
+		if len(found) > 0 && (len(found) >= partDocs || size >= partBytes) {
+			return found, nil // this one comes first the next time
 		}
 		doc, err := d.Value()
 		if err != nil {
@@ -233,9 +223,6 @@ func (a *aggregation) part(ctx context.Context, f *finding) (found []value.Value
 		found, size = append(found, doc), size+len(body)
 		if f.left--; f.left == 0 { // never from 0, which is no limit
 			f.done = true
-			return found, nil
-		}
-		if len(found) >= partDocs || size >= partBytes {
 			return found, nil
 		}
 	}
