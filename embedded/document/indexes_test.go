@@ -292,3 +292,66 @@ func TestIndexesOverTruncation(t *testing.T) {
 	require.NoError(t, err)
 	requireSound(t, a.Engine)
 }
+
+// TestIndexStatesOverTruncation: a check knows in which state indexes were whose
+// definitions were truncated, at transactions that are still held.
+func TestIndexStatesOverTruncation(t *testing.T) {
+	ctx := context.Background()
+	path := t.TempDir()
+	a := attachTo(t, path, smallFiles(), document.AttachOptions{})
+	a.create("c")
+	a.create("large")
+	write := func(collection string, n int) {
+		for range n {
+			_, err := a.Insert(ctx, collection, parse(t, fmt.Sprintf(`{"n":%d,"pad":"%0500d"}`, n, n)))
+			require.NoError(t, err)
+		}
+	}
+	create := func(collection, field string, unique bool) error {
+		_, err := a.CreateIndex(ctx, collection, document.IndexOptions{Fields: sortOf(t, field), Unique: unique})
+		require.NoError(t, err)
+		_, err = a.WaitIndex(ctx, collection, field)
+		return err
+	}
+	write("c", 2)
+	require.NoError(t, create("c", "n", false))
+	require.ErrorIs(t, create("c", "pad", true), document.ErrIndexFailed)
+	for batch := range 100 { // of an index that takes some time
+		var docs []value.Value
+		for i := range 50 {
+			docs = append(docs, parse(t, fmt.Sprintf(`{"_id":%d,"n":%d}`, batch*50+i, i)))
+		}
+		_, err := a.InsertMany(ctx, "large", docs)
+		require.NoError(t, err)
+	}
+	_, err := a.CreateIndex(ctx, "large", document.IndexOptions{Fields: sortOf(t, "n")})
+	require.NoError(t, err)
+	write("c", 40)
+	from := a.st.LastCommittedTxID()
+	kept := 0
+	for ; ; kept++ { // what stays in it is written while it is built
+		d, err := a.Update(ctx, "large", value.Int(0), parse(t, fmt.Sprintf(`{"kept":%d}`, kept)))
+		require.NoError(t, err)
+		if ix, err := a.Index(ctx, "large", "n"); err != nil || ix.State == document.IndexReady && ix.ReadyTx < d.Tx {
+			require.NoError(t, err)
+			break
+		}
+	}
+	write("c", 10)
+	for _, name := range []string{"n", "pad"} {
+		_, err = a.DropIndex(ctx, "c", name)
+		require.NoError(t, err)
+	}
+	write("c", 10)
+	require.NoError(t, a.RewriteCatalog(ctx))
+	require.NoError(t, a.st.TruncateUptoTx(from))
+	a.close()
+	a = attachTo(t, path, smallFiles(), document.AttachOptions{})
+	r := requireSound(t, a.Engine)
+	ix, err := a.Index(ctx, "large", "n")
+	require.NoError(t, err)
+	require.Greater(t, r.Truncated, ix.CreatedTx)
+	require.Less(t, r.Truncated, from)
+	require.Greater(t, kept, 1, "some were written while the index was built")
+	require.Greater(t, ix.ReadyTx, from+1)
+}
