@@ -83,6 +83,32 @@ func TestUniqueIndexOverConflicts(t *testing.T) {
 	require.Empty(t, list)
 }
 
+// TestIndexOverShortKeys: in a store whose keys are short a document may be too much
+// for an index. The index fails, as a write would.
+func TestIndexOverShortKeys(t *testing.T) {
+	ctx := context.Background()
+	a := attachTo(t, t.TempDir(), enginetest.StoreOptions().WithMaxKeyLen(128), document.AttachOptions{})
+	a.create("c")
+	long := parse(t, fmt.Sprintf(`{"_id":1,"s":"%0200d"}`, 0))
+	_, err := a.Insert(ctx, "c", long)
+	require.NoError(t, err)
+	_, err = a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "s")})
+	require.NoError(t, err)
+	_, err = a.WaitIndex(ctx, "c", "s")
+	require.ErrorIs(t, err, document.ErrIndexFailed)
+	require.ErrorContains(t, err, "document 1 has an entry with a key of 222 bytes, the limit of this database is 128")
+	_, err = a.DropIndex(ctx, "c", "s")
+	require.NoError(t, err)
+	_, err = a.Delete(ctx, "c", value.Int(1))
+	require.NoError(t, err)
+	_, err = a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "s")})
+	require.NoError(t, err)
+	_, err = a.WaitIndex(ctx, "c", "s")
+	require.NoError(t, err)
+	_, err = a.Insert(ctx, "c", long)
+	require.ErrorIs(t, err, document.ErrTooLarge)
+}
+
 // group is goroutines that may fail.
 type group struct {
 	sync.WaitGroup
