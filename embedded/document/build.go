@@ -182,6 +182,12 @@ func (e *Engine) collectBackfill(v *view.View, coll *catalog.Collection, ix *cat
 				return false, fmt.Errorf("%w: document %s has %d entries, the limit of this database is %d",
 					index.ErrTooLarge, document.ID.AppendJSON(nil), n, room)
 			}
+			for _, key := range document.Entries {
+				if most := e.st.MaxKeyLen(); len(key) > most {
+					return false, fmt.Errorf("%w: document %s has an entry with a key of %d bytes, the limit of this database is %d",
+						index.ErrTooLarge, document.ID.AppendJSON(nil), len(key), most)
+				}
+			}
 			room -= len(document.Entries)
 			fill.Documents = append(fill.Documents, *document)
 		}

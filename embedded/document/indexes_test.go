@@ -83,6 +83,32 @@ func TestUniqueIndexOverConflicts(t *testing.T) {
 	require.Empty(t, list)
 }
 
+// TestIndexOverShortKeys: in a store whose keys are short a document may be too much
+// for an index. The index fails, as a write would.
+func TestIndexOverShortKeys(t *testing.T) {
+	ctx := context.Background()
+	a := attachTo(t, t.TempDir(), enginetest.StoreOptions().WithMaxKeyLen(128), document.AttachOptions{})
+	a.create("c")
+	long := parse(t, fmt.Sprintf(`{"_id":1,"s":"%0200d"}`, 0))
+	_, err := a.Insert(ctx, "c", long)
+	require.NoError(t, err)
+	_, err = a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "s")})
+	require.NoError(t, err)
+	_, err = a.WaitIndex(ctx, "c", "s")
+	require.ErrorIs(t, err, document.ErrIndexFailed)
+	require.ErrorContains(t, err, "document 1 has an entry with a key of 222 bytes, the limit of this database is 128")
+	_, err = a.DropIndex(ctx, "c", "s")
+	require.NoError(t, err)
+	_, err = a.Delete(ctx, "c", value.Int(1))
+	require.NoError(t, err)
+	_, err = a.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "s")})
+	require.NoError(t, err)
+	_, err = a.WaitIndex(ctx, "c", "s")
+	require.NoError(t, err)
+	_, err = a.Insert(ctx, "c", long)
+	require.ErrorIs(t, err, document.ErrTooLarge)
+}
+
 // group is goroutines that may fail.
 type group struct {
 	sync.WaitGroup
@@ -291,4 +317,67 @@ func TestIndexesOverTruncation(t *testing.T) {
 	_, err = a.WaitIndex(ctx, "c", "pad")
 	require.NoError(t, err)
 	requireSound(t, a.Engine)
+}
+
+// TestIndexStatesOverTruncation: a check knows in which state indexes were whose
+// definitions were truncated, at transactions that are still held.
+func TestIndexStatesOverTruncation(t *testing.T) {
+	ctx := context.Background()
+	path := t.TempDir()
+	a := attachTo(t, path, smallFiles(), document.AttachOptions{})
+	a.create("c")
+	a.create("large")
+	write := func(collection string, n int) {
+		for range n {
+			_, err := a.Insert(ctx, collection, parse(t, fmt.Sprintf(`{"n":%d,"pad":"%0500d"}`, n, n)))
+			require.NoError(t, err)
+		}
+	}
+	create := func(collection, field string, unique bool) error {
+		_, err := a.CreateIndex(ctx, collection, document.IndexOptions{Fields: sortOf(t, field), Unique: unique})
+		require.NoError(t, err)
+		_, err = a.WaitIndex(ctx, collection, field)
+		return err
+	}
+	write("c", 2)
+	require.NoError(t, create("c", "n", false))
+	require.ErrorIs(t, create("c", "pad", true), document.ErrIndexFailed)
+	for batch := range 100 { // of an index that takes some time
+		var docs []value.Value
+		for i := range 50 {
+			docs = append(docs, parse(t, fmt.Sprintf(`{"_id":%d,"n":%d}`, batch*50+i, i)))
+		}
+		_, err := a.InsertMany(ctx, "large", docs)
+		require.NoError(t, err)
+	}
+	_, err := a.CreateIndex(ctx, "large", document.IndexOptions{Fields: sortOf(t, "n")})
+	require.NoError(t, err)
+	write("c", 40)
+	from := a.st.LastCommittedTxID()
+	kept := 0
+	for ; ; kept++ { // what stays in it is written while it is built
+		d, err := a.Update(ctx, "large", value.Int(0), parse(t, fmt.Sprintf(`{"kept":%d}`, kept)))
+		require.NoError(t, err)
+		if ix, err := a.Index(ctx, "large", "n"); err != nil || ix.State == document.IndexReady && ix.ReadyTx < d.Tx {
+			require.NoError(t, err)
+			break
+		}
+	}
+	write("c", 10)
+	for _, name := range []string{"n", "pad"} {
+		_, err = a.DropIndex(ctx, "c", name)
+		require.NoError(t, err)
+	}
+	write("c", 10)
+	require.NoError(t, a.RewriteCatalog(ctx))
+	require.NoError(t, a.st.TruncateUptoTx(from))
+	a.close()
+	a = attachTo(t, path, smallFiles(), document.AttachOptions{})
+	r := requireSound(t, a.Engine)
+	ix, err := a.Index(ctx, "large", "n")
+	require.NoError(t, err)
+	require.Greater(t, r.Truncated, ix.CreatedTx)
+	require.Less(t, r.Truncated, from)
+	require.Greater(t, kept, 1, "some were written while the index was built")
+	require.Greater(t, ix.ReadyTx, from+1)
 }

@@ -59,12 +59,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/view"
 )
@@ -119,9 +121,13 @@ type definition struct {
 
 var (
 	encMode = sync.OnceValues(cbor.CoreDetEncOptions().EncMode)
+	// The limits are those of what a filter can hold, which are not the library's.
 	decMode = sync.OnceValues(cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxNestedLevels:   2 * value.MaxDepth,
+		MaxArrayElements:  math.MaxInt32,
+		MaxMapPairs:       math.MaxInt32,
 	}.DecMode)
 )
 

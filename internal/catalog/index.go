@@ -21,9 +21,10 @@ import (
 
 // Limits of indexes.
 const (
-	MaxIndexes      = 64   // of a collection
-	MaxIndexNameLen = 256  // bytes
-	maxFailure      = 2048 // bytes of the text
+	MaxIndexes      = 64       // of a collection
+	MaxIndexNameLen = 256      // bytes
+	MaxIndexLen     = 64 << 10 // bytes of a definition when it is made
+	MaxFailure      = 2048     // bytes of the text
 )
 
 // ErrInvalidIndex is returned for an index that cannot be.
@@ -103,6 +104,9 @@ func NewIndex(name string, fields query.Sort, where value.Value) (*Index, error)
 		if first := f.Path.Steps()[0].Key; first == "_id" {
 			return nil, fmt.Errorf("%w: documents are found and ordered by _id without one", ErrInvalidIndex)
 		}
+		if !utf8.ValidString(f.Path.String()) {
+			return nil, fmt.Errorf("%w: field %q is not UTF-8", ErrInvalidIndex, f.Path)
+		}
 	}
 	if where.IsNull() {
 		return ix, nil
@@ -113,6 +117,9 @@ func NewIndex(name string, fields query.Sort, where value.Value) (*Index, error)
 	}
 	if ix.Filter.Empty() {
 		ix.Where = value.Null()
+	}
+	if depth := ix.Where.Depth(); depth > value.MaxDepth {
+		return nil, fmt.Errorf("%w: its filter has %d arrays and objects inside one another, the limit is %d", ErrInvalidIndex, depth, value.MaxDepth)
 	}
 	return ix, nil
 }
@@ -149,8 +156,8 @@ func (ix *Index) Encode() ([]byte, error) {
 		Name: ix.Name, Unique: ix.Unique, Sparse: ix.Sparse, Where: canon.Encode(ix.Where),
 		State: uint8(ix.State), Author: ix.Author, ReadyTx: ix.ReadyTx, Failure: ix.Failure,
 	}
-	if len(d.Failure) > maxFailure {
-		d.Failure = strings.ToValidUTF8(d.Failure[:maxFailure], "")
+	if len(d.Failure) > MaxFailure {
+		d.Failure = strings.ToValidUTF8(d.Failure[:MaxFailure], "")
 	}
 	if ix.Rewritten {
 		d.Since = ix.ChangedTx

@@ -5,6 +5,7 @@ import (
 
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/record"
 	"github.com/immudoc/immudoc/internal/view"
 )
 
@@ -81,12 +82,29 @@ func (p *plan) applyToIndexes(r *request) error {
 			}
 			define = *op.DefineIndex
 			define.Collection, define.ID, define.State = coll.ID, p.catalog.NextIndexID(coll.ID), catalog.Building
+			if err := p.fits(&define); err != nil {
+				return &OpError{Collection: op.Collection, Err: err}
+			}
 		}
 		define.Author = op.Author
 	}
 	define.ChangedTx, define.Rewritten = 0, false
 	r.change = change{defineIndex: &define}
 	p.addCatalogWave(r, &definitions{indexes: []*catalog.Index{&define}})
+	return nil
+}
+
+// fits refuses an index whose definition is too long to be kept: with what may be
+// added to it later, an author and why it failed.
+func (p *plan) fits(ix *catalog.Index) error {
+	b, err := ix.Encode()
+	if err != nil {
+		return err
+	}
+	most := min(catalog.MaxIndexLen, p.limits.valueLen-record.MaxAuthor-catalog.MaxFailure)
+	if len(b) > most {
+		return fmt.Errorf("%w: the definition of the index takes %d bytes, the limit is %d", ErrTooLarge, len(b), most)
+	}
 	return nil
 }
 

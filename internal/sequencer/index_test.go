@@ -1,7 +1,9 @@
 package sequencer
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/codenotary/immudb/embedded/store"
@@ -86,5 +88,30 @@ func TestDeletedEntriesGiveNothingAway(t *testing.T) {
 				require.NotEqual(t, sibling, digest(key, value), "the value was %d", guess)
 			}
 		}
+	}
+}
+
+// TestIndexTooLargeToKeep: an index whose definition does not fit is refused, and
+// those who write beside it are not.
+func TestIndexTooLargeToKeep(t *testing.T) {
+	f := newFixture(t, nil)
+	f.create("c")
+	for _, length := range []int{catalog.MaxIndexLen, 33 << 20} {
+		sort, err := query.ParseSort(strings.Repeat("x", length))
+		require.NoError(t, err)
+		ix, err := catalog.NewIndex("long", sort, value.Null())
+		require.NoError(t, err)
+		held := f.hold()
+		before := f.queue(t.Context(), insert("c", fmt.Sprint("before ", length), 1))
+		define := f.queue(t.Context(), &Op{Collection: "c", DefineIndex: ix})
+		after := f.queue(t.Context(), insert("c", fmt.Sprint("after ", length), 1))
+		f.release()
+		require.NoError(t, f.receive(held).err)
+		require.NoError(t, f.receive(before).err)
+		require.NoError(t, f.receive(after).err)
+		err = f.receive(define).err
+		require.ErrorIs(t, err, ErrTooLarge)
+		require.ErrorContains(t, err, "bytes, the limit is 65536")
+		f.do(remove("c", "held"))
 	}
 }

@@ -171,6 +171,7 @@ func Run(ctx context.Context, e *document.Engine, options ...Option) (*Report, e
 		final:       v.Extra().(*catalog.Catalog),
 		collections: map[uint32]*collection{},
 		indexes:     map[uint32]map[uint32]*catalog.Index{},
+		unsure:      map[*catalog.Index]bool{},
 		histories:   map[string]*history{},
 		versions:    map[string][]version{},
 		values:      map[byte]*extent{},
@@ -204,6 +205,7 @@ type checker struct {
 	logBroken   bool          // a transaction could not be read: the log's root is not known any more
 	collections map[uint32]*collection
 	indexes     map[uint32]map[uint32]*catalog.Index // by collection, then number
+	unsure      map[*catalog.Index]bool              // of indexes: whether writes kept it cannot be told
 	histories   map[string]*history                  // of documents, by key
 	versions    map[string][]version                 // what the index must show, by key
 	values      map[byte]*extent                     // by log of values

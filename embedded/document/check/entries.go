@@ -31,9 +31,9 @@ func (c *checker) readIndexDefinition(tx uint64, key, b []byte, held bool) {
 	if c.indexes[collection] == nil {
 		c.indexes[collection] = map[uint32]*catalog.Index{}
 	}
-	if !held { // what the engine says of it now must do
+	if !held {
 		if def, ok := c.final.Index(collection, id); ok {
-			c.indexes[collection][id] = def
+			c.assumeIndex(def, tx)
 		} else {
 			c.definitionProblem(tx, collection, "the engine does not know its index %d", id)
 		}
@@ -54,6 +54,23 @@ func (c *checker) readIndexDefinition(tx uint64, key, b []byte, held bool) {
 	c.indexes[collection][id] = def
 }
 
+// assumeIndex takes from what the engine says of an index now what a truncated
+// definition said of it.
+func (c *checker) assumeIndex(now *catalog.Index, tx uint64) {
+	then := *now
+	switch {
+	case now.ChangedTx <= tx:
+	case now.ReadyTx != 0 && now.ReadyTx <= tx:
+		then.State = catalog.Ready
+	default:
+		then.State = catalog.Building
+		if tx != now.CreatedTx && now.ReadyTx == 0 { // or it had failed, before it was dropped
+			c.unsure[&then] = true
+		}
+	}
+	c.indexes[now.Collection][now.ID] = &then
+}
+
 // indexStep says what is wrong with the step from one definition of an index to
 // the next, "" if nothing.
 func indexStep(known, def *catalog.Index, next uint32) string {
@@ -71,11 +88,12 @@ func indexStep(known, def *catalog.Index, next uint32) string {
 	return ""
 }
 
-// kept returns the indexes that writes to a collection keep, by number.
+// kept returns the indexes that writes to a collection keep, as far as it is known,
+// by number.
 func (c *checker) kept(collection uint32) []*catalog.Index {
 	var out []*catalog.Index
 	for _, id := range slices.Sorted(maps.Keys(c.indexes[collection])) {
-		if ix := c.indexes[collection][id]; ix.Kept() {
+		if ix := c.indexes[collection][id]; ix.Kept() && !c.unsure[ix] {
 			out = append(out, ix)
 		}
 	}
@@ -243,6 +261,9 @@ func (c *checker) checkBackfilled(tx uint64, key []byte, change indexChange) err
 	ix := c.indexes[collection][number]
 	if ix == nil {
 		r.problem(Index, "entry %x of an index that is not defined", key)
+		return nil
+	}
+	if c.unsure[ix] {
 		return nil
 	}
 	e, err := keys.ParseIndexEntry(key, ix.Descending())
