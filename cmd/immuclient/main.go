@@ -25,13 +25,17 @@ func newRoot() *cobra.Command {
 
 // run runs the command line and returns the exit code.
 func run() int {
-	err := immuclient.Execute(newRoot())
+	// immuclient.Execute does the same, but where a flag stands first it asks on standard
+	// output for another order, among the results.
+	err := newRoot().Execute()
 	var failure *doc.Error
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &failure):
-		fmt.Fprintln(os.Stderr, failure)
+		if !failure.Silent() {
+			fmt.Fprintln(os.Stderr, failure)
+		}
 		return failure.Code
 	case strings.HasPrefix(err.Error(), "unknown command"):
 		return 1 // cobra has said so

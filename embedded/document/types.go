@@ -1,7 +1,6 @@
 package document
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -144,24 +143,7 @@ func (d *Document) AppendJSON(dst []byte) ([]byte, error) {
 }
 
 // AppendJSON appends a document as JSON to dst, its _id first.
-func AppendJSON(dst []byte, doc value.Value) []byte {
-	id, ok := doc.Get(IDField)
-	if !ok {
-		return doc.AppendJSON(dst)
-	}
-	// A document with a key that Extended JSON reserves comes in an envelope.
-	const envelope = `{"$object":`
-	rest, enveloped := bytes.CutPrefix(doc.Without(IDField).AppendJSON(nil), []byte(envelope))
-	if enveloped {
-		dst = append(dst, envelope...)
-	}
-	dst = append(dst, `{"_id":`...)
-	dst = id.AppendJSON(dst)
-	if rest[1] != '}' {
-		dst = append(dst, ',')
-	}
-	return append(dst, rest[1:]...)
-}
+func AppendJSON(dst []byte, doc value.Value) []byte { return doc.AppendJSONFirst(dst, IDField) }
 
 // manifest rebuilds the revision's manifest.
 func (d *Document) manifest() *proof.Manifest {

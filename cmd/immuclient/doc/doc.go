@@ -22,7 +22,8 @@
 //
 // 0 done and verified as asked; 1 an error; 2 a proof was refused, or the server's
 // ledger is not the trusted one; 3 evidence is consistent but nothing that is
-// trusted vouches for it.
+// trusted vouches for it; 141, as of a program that SIGPIPE ended, where whoever read
+// the output went away: the command closes its session and says nothing.
 package doc
 
 import (
@@ -45,6 +46,7 @@ const (
 	codeError      = 1
 	codeRefused    = 2
 	codeUnanchored = 3
+	codeReaderGone = 128 + int(syscall.SIGPIPE)
 )
 
 // Error is what a command of this group ends with when it fails.
@@ -58,6 +60,9 @@ func (e *Error) Error() string {
 	return "Error: " + visible([]byte(strings.ReplaceAll(e.Err.Error(), "docclient: ", "")))
 }
 
+// Silent reports whether nothing is to be said of it.
+func (e *Error) Silent() bool { return e.Code == codeReaderGone }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -66,6 +71,8 @@ func failure(err error) *Error {
 	switch {
 	case errors.Is(err, proof.ErrUnanchored):
 		return &Error{Code: codeUnanchored, Err: err}
+	case errors.Is(err, syscall.EPIPE): // of the output: what a connection breaks with is a status
+		return &Error{Code: codeReaderGone, Err: err}
 	case errors.Is(err, docclient.ErrVerification), errors.Is(err, docclient.ErrServerBehind), errors.As(err, &check):
 		return &Error{Code: codeRefused, Err: err}
 	default:
@@ -138,7 +145,12 @@ func asGroup(c *cobra.Command) {
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return failure(fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath()))
+			c.SuggestionsMinimumDistance = 2
+			err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+			if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+				err = fmt.Errorf("%w; there is %s", err, strings.Join(like, ", "))
+			}
+			return failure(err)
 		}
 		return c.Help()
 	}
@@ -155,6 +167,9 @@ func (f *flags) command(c *cobra.Command, run func(ctx context.Context, p *print
 		return nil
 	}
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasPrefix(err.Error(), "unknown shorthand flag") {
+			err = fmt.Errorf("%w; put -- before an argument that begins with -", err)
+		}
 		return &Error{Code: codeError, Err: errors.New(err.Error() + "\n" + cmd.UseLine())}
 	})
 	c.RunE = func(cmd *cobra.Command, given []string) error {
@@ -166,6 +181,7 @@ func (f *flags) command(c *cobra.Command, run func(ctx context.Context, p *print
 		if parent == nil {
 			parent = context.Background()
 		}
+		signal.Ignore(syscall.SIGPIPE) // it would leave the session open; the write's error ends the command
 		ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal ends the program at once

@@ -147,20 +147,6 @@ func appendMeta(dst []byte, d *docclient.Document, operation bool) []byte {
 }
 
 // appendDocument appends a document as JSON, its _id first.
-func appendDocument(dst []byte, doc value.Value) []byte {
-	id, ok := doc.Get("_id")
-	if !ok {
-		return doc.AppendJSON(dst)
-	}
-	dst = id.AppendJSON(append(dst, `{"_id":`...))
-	for key, member := range doc.Members() {
-		if key == "_id" {
-			continue
-		}
-		dst = value.String(key).AppendJSON(append(dst, ','))
-		dst = member.AppendJSON(append(dst, ':'))
-	}
-	return append(dst, '}')
-}
+func appendDocument(dst []byte, doc value.Value) []byte { return doc.AppendJSONFirst(dst, "_id") }
 
 func jsonOf(v value.Value) string { return string(v.AppendJSON(nil)) }

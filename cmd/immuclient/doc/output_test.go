@@ -52,10 +52,11 @@ func TestMachineForms(t *testing.T) {
 
 func TestAppendDocument(t *testing.T) {
 	for in, want := range map[string]string{
-		`{}`:                `{}`,
-		`{"a":1}`:           `{"a":1}`,
-		`{"_id":1}`:         `{"_id":1}`,
-		`{"a":1,"_id":"x"}`: `{"_id":"x","a":1}`,
+		`{}`:                                `{}`,
+		`{"a":1}`:                           `{"a":1}`,
+		`{"_id":1}`:                         `{"_id":1}`,
+		`{"a":1,"_id":"x"}`:                 `{"_id":"x","a":1}`,
+		`{"$object":{"_id":"x","$date":1}}`: `{"$object":{"_id":"x","$date":1}}`,
 	} {
 		require.Equal(t, want, string(appendDocument(nil, parse(t, in))))
 	}

@@ -59,6 +59,9 @@ func (p *Projection) parse(v value.Value, prefix []string, decided *bool) error 
 		}
 		steps := prefix[:len(prefix):len(prefix)]
 		for _, step := range path.Steps() {
+			if step.Key == "$" {
+				return fmt.Errorf("%w: %q: there is no positional $ in a projection", ErrProjection, key)
+			}
 			steps = append(steps, step.Key)
 		}
 		if len(steps) > fieldpath.MaxSteps {

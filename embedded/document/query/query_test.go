@@ -114,7 +114,7 @@ func TestProjections(t *testing.T) {
 	require.True(t, value.Equal(doc, query.Projection{}.Apply(doc)))
 	for projection, says := range map[string]string{
 		`5`: "not of type int", `{"a":1,"b":0}`: "only _id may differ", `{"a":"x"}`: "want 1 or 0, not string", `{"a":1,"a.b":1}`: "named twice",
-		`{"a.b":1,"a":1}`: "named twice", `{"a..b":1}`: "step 2", `{"a":{"$slice":1}}`: "no operators", `{"a":{}}`: "want 1 or 0, not object",
+		`{"a.b":1,"a":1}`: "named twice", `{"a..b":1}`: "step 2", `{"a":{"$slice":1}}`: "no operators", `{"a.$":1}`: "no positional", `{"a":{"b.$":1}}`: "no positional", `{"a":{}}`: "want 1 or 0, not object",
 	} {
 		_, err := query.ParseProjection(parse(t, projection))
 		require.ErrorIs(t, err, query.ErrProjection, projection)

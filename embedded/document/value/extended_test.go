@@ -152,3 +152,22 @@ func TestObjectsThatLookLikeExtendedJSON(t *testing.T) {
 	require.Equal(t, `{"$object":{"$numberLong":"5"}}`, long.String())
 	require.Equal(t, `{"a":{"$object":{"$numberLong":"5"}}}`, one("a", long).String())
 }
+
+func TestAppendJSONFirst(t *testing.T) {
+	for in, want := range map[string]string{
+		`5`:                       `5`,
+		`{}`:                      `{}`,
+		`{"a":1}`:                 `{"a":1}`,
+		`{"_id":1}`:               `{"_id":1}`,
+		`{"a":1,"_id":"x","b":2}`: `{"_id":"x","a":1,"b":2}`,
+		`{"$object":{"_id":1,"a":2,"$date":"x"}}`: `{"$object":{"_id":1,"a":2,"$date":"x"}}`,
+		// By itself it would be a binary of another subtype, as a member beside _id it is not.
+		`{"$object":{"_id":1,"$binary":{"base64":"AA==","subType":"05"}}}`: `{"$object":{"_id":1,"$binary":{"base64":"AA==","subType":"05"}}}`,
+		`{"_id":1,"$set":{"$object":{"$date":"x"}}}`:                       `{"_id":1,"$set":{"$object":{"$date":"x"}}}`,
+	} {
+		v := parse(t, in)
+		got := string(v.AppendJSONFirst([]byte("before "), "_id"))
+		require.Equal(t, "before "+want, got)
+		requireEqual(t, v, parse(t, want))
+	}
+}

@@ -16,6 +16,29 @@ func (v Value) AppendJSON(dst []byte) []byte {
 	return p.dst
 }
 
+// AppendJSONFirst is AppendJSON with the member key of an object, if it has one, in front of the others.
+func (v Value) AppendJSONFirst(dst []byte, key string) []byte {
+	first, found := v.Get(key)
+	if !found {
+		return v.AppendJSON(dst)
+	}
+	escape := needsEscape(v)
+	if escape {
+		dst = append(dst, `{"`+keyObject+`":`...)
+	}
+	dst = first.AppendJSON(append(appendString(append(dst, '{'), key), ':'))
+	for k, member := range v.Members() {
+		if k != key {
+			dst = member.AppendJSON(append(appendString(append(dst, ','), k), ':'))
+		}
+	}
+	dst = append(dst, '}')
+	if escape {
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
 // AppendJSONIndent appends v as JSON for people: one member or element a line, each level indented by indent, which
 // consists of white space. Scalars in Extended JSON stay on one line.
 func (v Value) AppendJSONIndent(dst []byte, indent string) []byte {

@@ -42,7 +42,7 @@ type Matched struct {
 // but which documents matched is the server's word, as is that none is missing.
 func (c *Client) UpdateMatching(ctx context.Context, collection string, where, patch value.Value, o MatchingOptions) (*Matched, error) {
 	if patch.Kind() != value.KindObject {
-		return nil, fmt.Errorf("%w: the patch is a %s, not an object", ErrInvalid, patch.Kind())
+		return nil, fmt.Errorf("%w: the patch is of type %s, not an object", ErrInvalid, patch.Kind())
 	}
 	return c.changeMatching(ctx, collection, Op{Patch: patch}, proof.Update, where, o, func(trusted *uint64, where, after []byte) (matchingAnswer, error) {
 		return c.service.UpdateMatching(ctx, &documentschema.UpdateMatchingRequest{

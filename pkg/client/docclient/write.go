@@ -143,7 +143,7 @@ func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Ope
 func prepared(kind proof.Operation, op Op) (Op, error) {
 	if kind == proof.Insert || kind == proof.Replace {
 		if op.Document.Kind() != value.KindObject {
-			return op, fmt.Errorf("the document is a %s, not an object", op.Document.Kind())
+			return op, fmt.Errorf("the document is of type %s, not an object", op.Document.Kind())
 		}
 		id, ok := op.Document.Get(idField)
 		switch {
@@ -156,7 +156,7 @@ func prepared(kind proof.Operation, op Op) (Op, error) {
 		}
 	}
 	if kind == proof.Update && op.Patch.Kind() != value.KindObject {
-		return op, fmt.Errorf("the patch is a %s, not an object", op.Patch.Kind())
+		return op, fmt.Errorf("the patch is of type %s, not an object", op.Patch.Kind())
 	}
 	if kind != proof.Insert && op.ID.IsNull() {
 		return op, fmt.Errorf("no id")
