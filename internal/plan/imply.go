@@ -34,7 +34,7 @@ func (s *scope) impliesHere(p *conjunct) bool {
 	if p.or != nil && slices.ContainsFunc(p.alternatives(), all) {
 		return true
 	}
-	if p.atom != nil && slices.ContainsFunc(s.atoms[p.atom.path], func(a *atom) bool { return a.implies(p.atom) }) {
+	if p.atom != nil && slices.ContainsFunc(s.atoms[p.atom.path], func(a *atom) bool { return s.follows(a, p.atom) }) {
 		return true
 	}
 	return s.says(p.expr)
@@ -61,8 +61,8 @@ func (s *scope) says(e filter.Expr) bool {
 	return ok && s.written[kind][string(key)]
 }
 
-// implies reports whether a value that meets one condition on a path meets another one on the same path.
-func (a *atom) implies(b *atom) bool {
+// follows reports whether a value that meets a condition on a path meets another one, b, on the same path.
+func (s *scope) follows(a, b *atom) bool {
 	if a.element != nil && a.indexed { // an array that is named by its index is looked at as such
 		return false
 	}
@@ -73,14 +73,21 @@ func (a *atom) implies(b *atom) bool {
 			return subset(values, cond.Values)
 		}
 	case filter.Regex:
-		if listed && len(values) <= MaxRanges {
-			return !slices.ContainsFunc(values, func(v value.Value) bool {
-				text, ok := v.AsString()
-				return !ok || !cond.Pattern.MatchString(text)
-			})
+		if listed {
+			return !slices.ContainsFunc(values, func(v value.Value) bool { return !s.matches(cond, v) })
 		}
 	}
 	return b.set().exact && a.set().within(b.set())
+}
+
+// matches reports whether a pattern matches a value, as long as that does not take more than [maxTries] steps in all.
+func (s *scope) matches(e filter.Regex, v value.Value) bool {
+	text, ok := v.AsString()
+	if !ok || s.tries == nil || len(text) >= *s.tries/max(1, e.Steps) {
+		return false
+	}
+	*s.tries -= max(1, e.Steps) * (len(text) + 1)
+	return e.Pattern.MatchString(text)
 }
 
 // valuesOf is the values to one of which a condition wants a value to be equal.
