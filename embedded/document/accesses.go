@@ -20,7 +20,8 @@ type place struct {
 	group        []byte // where a range is read backwards, group by group: what the entries of the group start with
 }
 
-// ranges returns the ranges of an access in the order of the reading.
+// ranges returns the ranges of an access in the order of the reading. Keys that are newer than the query's moment are among
+// what is read, for they may be many, and a reading must know when to pause.
 func (q *Query) ranges(a *plan.Access) []view.Range {
 	var prefix []byte
 	out := make([]view.Range, 0, max(1, len(a.Ranges)))
@@ -31,10 +32,10 @@ func (q *Query) ranges(a *plan.Access) []view.Range {
 		prefix = keys.Documents(q.id)
 	}
 	if a.Kind == plan.Collection {
-		return append(out, view.Range{Prefix: prefix, After: q.after, Desc: desc})
+		return append(out, view.Range{Prefix: prefix, After: q.after, Desc: desc, Newer: true})
 	}
 	for _, r := range a.Ranges {
-		within := view.Range{Prefix: prefix, From: join(prefix, r.From), Desc: desc}
+		within := view.Range{Prefix: prefix, From: join(prefix, r.From), Desc: desc, Newer: true}
 		if r.To != nil {
 			within.To = join(prefix, r.To)
 		}
@@ -105,7 +106,7 @@ func (q *Query) readRange(ctx context.Context, v *view.View, a *plan.Access, r v
 				return false, err
 			}
 			n := named{key: version.Key, version: version, read: true}
-			if version.Deleted {
+			if version.Deleted || version.Tx == 0 {
 				n.key = nil
 			}
 			if more, err := visit(n); err != nil || !more {
@@ -133,7 +134,7 @@ func (q *Query) readEntries(ctx context.Context, v *view.View, ix *catalog.Index
 			return false, err
 		}
 		var n named
-		if !version.Deleted {
+		if !version.Deleted && version.Tx != 0 {
 			entry, err := keys.ParseIndexEntry(version.Key, descending)
 			if err != nil {
 				return false, err
@@ -162,6 +163,13 @@ func (q *Query) readGroups(ctx context.Context, v *view.View, ix *catalog.Index,
 				if err != nil {
 					return false, err
 				}
+				if version.Tx == 0 {
+					if more, err := visit(named{}); err != nil || !more {
+						return false, err
+					}
+					q.at.last = version.Key
+					continue
+				}
 				entry, err := keys.ParseIndexEntry(version.Key, ix.Descending())
 				if err != nil {
 					return false, err
@@ -174,7 +182,7 @@ func (q *Query) readGroups(ctx context.Context, v *view.View, ix *catalog.Index,
 			}
 			q.at.last = nil
 		}
-		more, err := q.readEntries(ctx, v, ix, view.Range{Prefix: q.at.group, After: q.at.last}, visit)
+		more, err := q.readEntries(ctx, v, ix, view.Range{Prefix: q.at.group, After: q.at.last, Newer: true}, visit)
 		if err != nil || !more {
 			return false, err
 		}

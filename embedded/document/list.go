@@ -118,6 +118,9 @@ func (e *Engine) Scan(ctx context.Context, collection string, opts ScanOptions) 
 				return false, &PausedError{After: last}
 			}
 			last = id
+			if version.Deleted || version.Tx == 0 {
+				return true, nil
+			}
 			doc, err := e.document(coll, id, version)
 			if errors.Is(err, ErrValueGone) {
 				return yield(nil, &GoneError{Collection: coll.Name, ID: id, Err: err}), nil
@@ -174,7 +177,7 @@ func (e *Engine) Find(ctx context.Context, collection string, at Moment, opts Qu
 	}
 }
 
-// scan visits the documents that exist at a moment until visit returns false.
+// scan visits the documents of a collection, also those that do not exist at a moment, until visit returns false.
 func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, visit func(*catalog.Collection, view.Version) (bool, error)) error {
 	if opts.At.Revision != 0 {
 		return fmt.Errorf("%w: a collection is not read at a revision", ErrInvalidMoment)
@@ -188,7 +191,7 @@ func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, 
 	if err != nil {
 		return err
 	}
-	r := view.Range{Prefix: keys.Documents(coll.ID), Desc: opts.Desc}
+	r := view.Range{Prefix: keys.Documents(coll.ID), Desc: opts.Desc, Newer: true}
 	if !opts.After.IsNull() {
 		if r.After, err = keys.Document(coll.ID, opts.After); err != nil {
 			return err
@@ -200,9 +203,6 @@ func (e *Engine) scan(ctx context.Context, collection string, opts ScanOptions, 
 		}
 		if err != nil {
 			return err
-		}
-		if version.Deleted {
-			continue
 		}
 		if more, err := visit(coll, version); err != nil || !more {
 			return err

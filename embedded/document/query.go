@@ -177,17 +177,17 @@ func (q *Query) known(ctx context.Context, v *view.View) ([]plan.Index, error) {
 	return out, nil
 }
 
-// markPatience is how many marks that were taken back are looked at before an index
-// is thought to have one.
+// markPatience is how many marks that were taken back, or made later, are looked at
+// before an index is thought to have one.
 const markPatience = 1000
 
 func hasMark(ctx context.Context, v *view.View, ix *catalog.Index, mark byte, tx uint64) (bool, error) {
 	looked := 0
-	for version, err := range v.Scan(ctx, view.Range{Prefix: keys.IndexMarks(ix.Collection, ix.ID, mark)}, tx) {
+	for version, err := range v.Scan(ctx, view.Range{Prefix: keys.IndexMarks(ix.Collection, ix.ID, mark), Newer: true}, tx) {
 		if err != nil {
 			return false, err
 		}
-		if looked++; !version.Deleted || looked == markPatience {
+		if looked++; !version.Deleted && version.Tx != 0 || looked == markPatience {
 			return true, nil
 		}
 	}

@@ -213,3 +213,56 @@ func (s *queries) page(q *document.Query, size int) (page []value.Value, more bo
 		}
 	}
 }
+
+// TestReadingThePastPauses: a reading pauses among documents and entries that are newer
+// than its moment, too.
+func TestReadingThePastPauses(t *testing.T) {
+	ctx := context.Background()
+	e := open(t, t.TempDir())
+	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
+	require.NoError(t, err)
+	_, err = e.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "v")})
+	require.NoError(t, err)
+	_, err = e.WaitIndex(ctx, "c", "v")
+	require.NoError(t, err)
+	d, err := e.Insert(ctx, "c", parse(t, `{"_id":5,"v":5}`))
+	require.NoError(t, err)
+	for i := range 10 {
+		if i != 5 {
+			_, err := e.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"v":%[1]d}`, i)))
+			require.NoError(t, err)
+		}
+	}
+	for text, sorted := range map[string]string{`{}`: "", `{"_id":{"$gte":0}}`: "", `{"v":{"$gt":-1}}`: "v", `{"v":{"$lt":10}}`: "-v"} {
+		f, err := filter.Parse(parse(t, text))
+		require.NoError(t, err)
+		opts := document.QueryOptions{Tx: d.Tx, Filter: f}
+		if sorted != "" {
+			opts.Sort = sortOf(t, sorted)
+		}
+		q := document.NewQuery("c", opts)
+		pauses, found := 0, 0
+		for again := true; again; {
+			again = false
+			for d, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
+				var paused *document.PausedError
+				if again = errors.As(err, &paused); again {
+					pauses++
+					break
+				}
+				require.NoError(t, err)
+				require.True(t, value.Equal(value.Int(5), d.ID))
+				found++
+			}
+		}
+		require.NoError(t, q.Close())
+		require.Equal(t, 1, found, text)
+		require.GreaterOrEqual(t, pauses, 9, text)
+	}
+	var paused *document.PausedError
+	for _, err := range e.Scan(ctx, "c", document.ScanOptions{At: document.Moment{Tx: d.Tx}, Pause: time.Unix(1, 0)}) {
+		require.ErrorAs(t, err, &paused)
+	}
+	require.NotNil(t, paused)
+	require.True(t, value.Equal(value.Int(0), paused.After))
+}
