@@ -59,15 +59,21 @@ func join(a, b []byte) []byte { return append(bytes.Clone(a), b...) }
 // stops at one has not taken it.
 func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.Time) iter.Seq2[named, error] {
 	return func(yield func(named, error) bool) {
-		first := true
-		visit := func(n named) (bool, error) {
+		onward := false // something was read, if only that a range is empty
+		goOn := func() error {
 			if err := e.goesOn(ctx); err != nil {
+				return err
+			}
+			if onward && isPast(pause) {
+				return &PausedError{}
+			}
+			return nil
+		}
+		visit := func(n named) (bool, error) {
+			if err := goOn(); err != nil {
 				return false, err
 			}
-			if !first && !pause.IsZero() && time.Now().After(pause) {
-				return false, &PausedError{}
-			}
-			first = false
+			onward = true
 			q.keys++
 			return n.key == nil || yield(n, nil), nil
 		}
@@ -75,7 +81,10 @@ func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.T
 			a := &q.plan.Accesses[q.at.access]
 			ranges := q.ranges(a)
 			for ; q.at.part < len(ranges); q.at = (place{access: q.at.access, part: q.at.part + 1}) {
-				more, err := q.readRange(ctx, v, a, ranges[q.at.part], visit)
+				more, err := false, goOn()
+				if err == nil {
+					more, err = q.readRange(ctx, v, a, ranges[q.at.part], visit)
+				}
 				if err != nil {
 					yield(named{}, err)
 					return
@@ -83,10 +92,14 @@ func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.T
 				if !more {
 					return
 				}
+				onward = true
 			}
 		}
 	}
 }
+
+// isPast reports whether the time of a pause has come; zero is never.
+func isPast(pause time.Time) bool { return !pause.IsZero() && time.Now().After(pause) }
 
 // named is a document that an access names.
 type named struct {

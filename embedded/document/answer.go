@@ -80,8 +80,11 @@ func (q *Query) countIDs(ctx context.Context, e *Engine, v *view.View, coll *cat
 		return 0, err
 	}
 	for {
-		if err := q.advance(ctx, e); err != nil || q.next == nil {
+		if err := q.advance(ctx, e, pause); err != nil || q.next == nil {
 			return count, err
+		}
+		if count > 0 && isPast(pause) {
+			return count, &PausedError{}
 		}
 		count++
 		q.returned++
@@ -183,13 +186,13 @@ func (q *Query) sorted(ctx context.Context, e *Engine, v *view.View, coll *catal
 		q.gone = q.gone[1:]
 	}
 	for first := true; ; first = false {
-		if err := q.advance(ctx, e); err != nil {
+		if err := q.advance(ctx, e, pause); err != nil {
 			return err
 		}
 		if q.next == nil {
 			return nil
 		}
-		if !first && !pause.IsZero() && time.Now().After(pause) {
+		if !first && isPast(pause) {
 			return &PausedError{}
 		}
 		key, err := keyOf(q.next)
@@ -282,10 +285,13 @@ func (q *Query) collectMore(ctx context.Context, e *Engine, v *view.View, coll *
 
 // advance makes next the entry that comes next, if there is one. The entries of a
 // document that was named twice follow each other.
-func (q *Query) advance(ctx context.Context, e *Engine) error {
-	for q.next == nil {
+func (q *Query) advance(ctx context.Context, e *Engine, pause time.Time) error {
+	for first := true; q.next == nil; first = false {
 		if err := e.goesOn(ctx); err != nil {
 			return err
+		}
+		if !first && isPast(pause) {
+			return &PausedError{}
 		}
 		entry, ok, err := q.sorter.Next()
 		if err != nil || !ok {
