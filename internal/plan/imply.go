@@ -37,12 +37,12 @@ func (s *scope) impliesHere(p *conjunct) bool {
 	if p.atom != nil && slices.ContainsFunc(s.atoms[p.atom.path], func(a *atom) bool { return s.follows(a, p.atom) }) {
 		return true
 	}
-	return s.says(p.expr)
+	return s.says(p)
 }
 
 // says reports whether a condition is one of the scope's, as it stands.
-func (s *scope) says(e filter.Expr) bool {
-	kind := tag(e)
+func (s *scope) says(p *conjunct) bool {
+	kind := tag(p.expr)
 	switch kind {
 	case 'c', 'i', 'e': // known by their values
 		return false
@@ -51,14 +51,30 @@ func (s *scope) says(e filter.Expr) bool {
 		keep(&s.written, kind, map[string]bool{})
 		for _, c := range s.conjuncts {
 			if tag(c.expr) == kind {
-				if key, ok := appendExpr(nil, c.expr); ok {
-					s.written[kind][string(key)] = true
+				if key, ok := c.written(); ok {
+					s.written[kind][key] = true
 				}
 			}
 		}
 	}
-	key, ok := appendExpr(nil, e)
-	return ok && s.written[kind][string(key)]
+	if len(s.written[kind]) == 0 {
+		return false
+	}
+	key, ok := p.written()
+	return ok && s.written[kind][key]
+}
+
+// written is the condition as appendExpr writes it, once.
+func (c *conjunct) written() (key string, ok bool) {
+	if c.key == nil {
+		key, ok := appendExpr(nil, c.expr)
+		text := ""
+		if ok {
+			text = string(key)
+		}
+		c.key = &text
+	}
+	return *c.key, *c.key != ""
 }
 
 // follows reports whether a value that meets a condition on a path meets another one, b, on the same path.

@@ -74,6 +74,7 @@ type conjunct struct {
 	or   *or   // if it is an $or
 
 	branches [][]*conjunct // of the $or, once somebody asked
+	key      *string       // as appendExpr writes it, once somebody asked; empty if it does not
 }
 
 // alternatives are the conjuncts of each branch of an $or.
