@@ -61,10 +61,9 @@ type Query struct {
 	sorter    *sorter.Sorter
 	done      func() // of opts.Sorting
 	collected bool
-	gone      []*GoneError // found while collecting, and not yielded yet
-	next      []byte       // entry of the sorter that comes next, if it is known
-	previous  []byte       // key of the document before it
-	taken     *Document    // the last one
+	next      []byte    // entry of the sorter that comes next, if it is known
+	previous  []byte    // key of the document before it
+	taken     *Document // the last one
 
 	keys      uint64 // that were examined, of documents and of entries of indexes
 	documents uint64 // that were read
