@@ -26,7 +26,7 @@ type interruptible struct {
 
 // ReadRune implements [io.RuneReader].
 func (r *interruptible) ReadRune() (rune, int, error) {
-	const often = patience / MaxProgram
+	const often = 1024
 	if r.read++; r.rest == "" || r.read%often == 0 && r.ctx.Err() != nil {
 		return 0, 0, io.EOF
 	}
