@@ -20,7 +20,8 @@ type place struct {
 	group        []byte // where a range is read backwards, group by group: what the entries of the group start with
 }
 
-// ranges returns the ranges of an access in the order of the reading.
+// ranges returns the ranges of an access in the order of the reading. Keys that are newer than the query's moment are among
+// what is read, for they may be many, and a reading must know when to pause.
 func (q *Query) ranges(a *plan.Access) []view.Range {
 	var prefix []byte
 	out := make([]view.Range, 0, max(1, len(a.Ranges)))
@@ -31,10 +32,10 @@ func (q *Query) ranges(a *plan.Access) []view.Range {
 		prefix = keys.Documents(q.id)
 	}
 	if a.Kind == plan.Collection {
-		return append(out, view.Range{Prefix: prefix, After: q.after, Desc: desc})
+		return append(out, view.Range{Prefix: prefix, After: q.after, Desc: desc, Newer: true})
 	}
 	for _, r := range a.Ranges {
-		within := view.Range{Prefix: prefix, From: join(prefix, r.From), Desc: desc}
+		within := view.Range{Prefix: prefix, From: join(prefix, r.From), Desc: desc, Newer: true}
 		if r.To != nil {
 			within.To = join(prefix, r.To)
 		}
@@ -58,15 +59,21 @@ func join(a, b []byte) []byte { return append(bytes.Clone(a), b...) }
 // stops at one has not taken it.
 func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.Time) iter.Seq2[named, error] {
 	return func(yield func(named, error) bool) {
-		first := true
-		visit := func(n named) (bool, error) {
+		onward := false // something was read, if only that a range is empty
+		goOn := func() error {
 			if err := e.goesOn(ctx); err != nil {
+				return err
+			}
+			if onward && isPast(pause) {
+				return &PausedError{}
+			}
+			return nil
+		}
+		visit := func(n named) (bool, error) {
+			if err := goOn(); err != nil {
 				return false, err
 			}
-			if !first && !pause.IsZero() && time.Now().After(pause) {
-				return false, &PausedError{}
-			}
-			first = false
+			onward = true
 			q.keys++
 			return n.key == nil || yield(n, nil), nil
 		}
@@ -74,7 +81,10 @@ func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.T
 			a := &q.plan.Accesses[q.at.access]
 			ranges := q.ranges(a)
 			for ; q.at.part < len(ranges); q.at = (place{access: q.at.access, part: q.at.part + 1}) {
-				more, err := q.readRange(ctx, v, a, ranges[q.at.part], visit)
+				more, err := false, goOn()
+				if err == nil {
+					more, err = q.readRange(ctx, v, a, ranges[q.at.part], visit)
+				}
 				if err != nil {
 					yield(named{}, err)
 					return
@@ -82,10 +92,14 @@ func (q *Query) named(ctx context.Context, e *Engine, v *view.View, pause time.T
 				if !more {
 					return
 				}
+				onward = true
 			}
 		}
 	}
 }
+
+// isPast reports whether the time of a pause has come; zero is never.
+func isPast(pause time.Time) bool { return !pause.IsZero() && time.Now().After(pause) }
 
 // named is a document that an access names.
 type named struct {
@@ -105,7 +119,7 @@ func (q *Query) readRange(ctx context.Context, v *view.View, a *plan.Access, r v
 				return false, err
 			}
 			n := named{key: version.Key, version: version, read: true}
-			if version.Deleted {
+			if version.Deleted || version.Tx == 0 {
 				n.key = nil
 			}
 			if more, err := visit(n); err != nil || !more {
@@ -133,7 +147,7 @@ func (q *Query) readEntries(ctx context.Context, v *view.View, ix *catalog.Index
 			return false, err
 		}
 		var n named
-		if !version.Deleted {
+		if !version.Deleted && version.Tx != 0 {
 			entry, err := keys.ParseIndexEntry(version.Key, descending)
 			if err != nil {
 				return false, err
@@ -162,6 +176,13 @@ func (q *Query) readGroups(ctx context.Context, v *view.View, ix *catalog.Index,
 				if err != nil {
 					return false, err
 				}
+				if version.Tx == 0 {
+					if more, err := visit(named{}); err != nil || !more {
+						return false, err
+					}
+					q.at.last = version.Key
+					continue
+				}
 				entry, err := keys.ParseIndexEntry(version.Key, ix.Descending())
 				if err != nil {
 					return false, err
@@ -174,7 +195,7 @@ func (q *Query) readGroups(ctx context.Context, v *view.View, ix *catalog.Index,
 			}
 			q.at.last = nil
 		}
-		more, err := q.readEntries(ctx, v, ix, view.Range{Prefix: q.at.group, After: q.at.last}, visit)
+		more, err := q.readEntries(ctx, v, ix, view.Range{Prefix: q.at.group, After: q.at.last, Newer: true}, visit)
 		if err != nil || !more {
 			return false, err
 		}

@@ -76,12 +76,15 @@ func (q *Query) Count(ctx context.Context, e *Engine, pause time.Time) (count ui
 
 // countIDs counts what indexes name, each once.
 func (q *Query) countIDs(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time) (count uint64, err error) {
-	if err := q.collect(ctx, e, v, coll, pause); err != nil {
+	if _, err := q.collect(ctx, e, v, coll, pause, nil); err != nil { // nothing is read that may be gone
 		return 0, err
 	}
 	for {
-		if err := q.advance(ctx, e); err != nil || q.next == nil {
+		if err := q.advance(ctx, e, pause); err != nil || q.next == nil {
 			return count, err
+		}
+		if count > 0 && isPast(pause) {
+			return count, &PausedError{}
 		}
 		count++
 		q.returned++
@@ -173,23 +176,17 @@ func (q *Query) take(d *Document) {
 
 // sorted finds everything, sorts it, and yields it.
 func (q *Query) sorted(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time, yield func(*Document, error) bool) error {
-	if err := q.collect(ctx, e, v, coll, pause); err != nil {
+	if more, err := q.collect(ctx, e, v, coll, pause, yield); err != nil || !more {
 		return err
 	}
-	for len(q.gone) > 0 {
-		if !yield(nil, q.gone[0]) {
-			return nil
-		}
-		q.gone = q.gone[1:]
-	}
 	for first := true; ; first = false {
-		if err := q.advance(ctx, e); err != nil {
+		if err := q.advance(ctx, e, pause); err != nil {
 			return err
 		}
 		if q.next == nil {
 			return nil
 		}
-		if !first && !pause.IsZero() && time.Now().After(pause) {
+		if !first && isPast(pause) {
 			return &PausedError{}
 		}
 		key, err := keyOf(q.next)
@@ -220,26 +217,27 @@ func (q *Query) sorted(ctx context.Context, e *Engine, v *view.View, coll *catal
 	}
 }
 
-// collect finds what is to be sorted.
-func (q *Query) collect(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time) error {
+// collect finds what is to be sorted. What is gone is yielded at once, for it may be
+// more than there is memory for; more is false if that was left.
+func (q *Query) collect(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time, yield func(*Document, error) bool) (more bool, err error) {
 	if q.collected {
-		return nil
+		return true, nil
 	}
-	if err := q.collectMore(ctx, e, v, coll, pause); err != nil {
-		return err
+	if more, err := q.collectMore(ctx, e, v, coll, pause, yield); err != nil || !more {
+		return false, err
 	}
 	if err := q.sorter.Finish(); err != nil {
-		return err
+		return false, err
 	}
 	q.collected = true
-	return nil
+	return true, nil
 }
 
-func (q *Query) collectMore(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time) error {
+func (q *Query) collectMore(ctx context.Context, e *Engine, v *view.View, coll *catalog.Collection, pause time.Time, yield func(*Document, error) bool) (more bool, err error) {
 	if q.plan.Order == plan.SortIDs {
 		for n, err := range q.named(ctx, e, v, pause) {
 			if err != nil {
-				return err
+				return false, err
 			}
 			if q.after != nil {
 				if order := bytes.Compare(n.key, q.after); order == 0 || (order < 0) != q.plan.Reverse {
@@ -248,44 +246,47 @@ func (q *Query) collectMore(ctx context.Context, e *Engine, v *view.View, coll *
 			}
 			entry, err := q.idEntry(n.key)
 			if err != nil {
-				return err
+				return false, err
 			}
 			if err := q.sorter.Add(entry); err != nil {
-				return err
+				return false, err
 			}
 		}
-		return nil
+		return true, nil
 	}
 	for d, err := range q.found(ctx, e, v, coll, pause) {
 		var gone *GoneError
 		if errors.As(err, &gone) {
-			if q.opts.Behind == nil { // else the first page has named it
-				q.gone = append(q.gone, gone)
+			if q.opts.Behind == nil && !yield(nil, gone) { // else the first page has named it
+				return false, nil
 			}
 			continue
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		entry, err := q.entry(ctx, d)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if bytes.Compare(entry, q.opts.Behind) > 0 {
 			if err := q.sorter.Add(entry); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // advance makes next the entry that comes next, if there is one. The entries of a
 // document that was named twice follow each other.
-func (q *Query) advance(ctx context.Context, e *Engine) error {
-	for q.next == nil {
+func (q *Query) advance(ctx context.Context, e *Engine, pause time.Time) error {
+	for first := true; q.next == nil; first = false {
 		if err := e.goesOn(ctx); err != nil {
 			return err
+		}
+		if !first && isPast(pause) {
+			return &PausedError{}
 		}
 		entry, ok, err := q.sorter.Next()
 		if err != nil || !ok {

@@ -62,10 +62,9 @@ type Query struct {
 	sorter    *sorter.Sorter
 	done      func() // of opts.Sorting
 	collected bool
-	gone      []*GoneError // found while collecting, and not yielded yet
-	next      []byte       // entry of the sorter that comes next, if it is known
-	previous  []byte       // key of the document before it
-	taken     *Document    // the last one
+	next      []byte    // entry of the sorter that comes next, if it is known
+	previous  []byte    // key of the document before it
+	taken     *Document // the last one
 
 	keys      uint64 // that were examined, of documents and of entries of indexes
 	documents uint64 // that were read
@@ -178,17 +177,17 @@ func (q *Query) known(ctx context.Context, v *view.View) ([]plan.Index, error) {
 	return out, nil
 }
 
-// markPatience is how many marks that were taken back are looked at before an index
-// is thought to have one.
+// markPatience is how many marks that were taken back, or made later, are looked at
+// before an index is thought to have one.
 const markPatience = 1000
 
 func hasMark(ctx context.Context, v *view.View, ix *catalog.Index, mark byte, tx uint64) (bool, error) {
 	looked := 0
-	for version, err := range v.Scan(ctx, view.Range{Prefix: keys.IndexMarks(ix.Collection, ix.ID, mark)}, tx) {
+	for version, err := range v.Scan(ctx, view.Range{Prefix: keys.IndexMarks(ix.Collection, ix.ID, mark), Newer: true}, tx) {
 		if err != nil {
 			return false, err
 		}
-		if looked++; !version.Deleted || looked == markPatience {
+		if looked++; !version.Deleted && version.Tx != 0 || looked == markPatience {
 			return true, nil
 		}
 	}

@@ -245,3 +245,117 @@ func (s *queries) page(q *document.Query, size int) (page []value.Value, more bo
 		}
 	}
 }
+
+// TestReadingThePastPauses: a reading pauses among documents and entries that are newer
+// than its moment, too.
+func TestReadingThePastPauses(t *testing.T) {
+	ctx := context.Background()
+	e := open(t, t.TempDir())
+	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
+	require.NoError(t, err)
+	_, err = e.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "v")})
+	require.NoError(t, err)
+	_, err = e.WaitIndex(ctx, "c", "v")
+	require.NoError(t, err)
+	d, err := e.Insert(ctx, "c", parse(t, `{"_id":5,"v":5}`))
+	require.NoError(t, err)
+	for i := range 10 {
+		if i != 5 {
+			_, err := e.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"v":%[1]d}`, i)))
+			require.NoError(t, err)
+		}
+	}
+	for text, sorted := range map[string]string{`{}`: "", `{"_id":{"$gte":0}}`: "", `{"v":{"$gt":-1}}`: "v", `{"v":{"$lt":10}}`: "-v"} {
+		f, err := filter.Parse(parse(t, text))
+		require.NoError(t, err)
+		opts := document.QueryOptions{Tx: d.Tx, Filter: f}
+		if sorted != "" {
+			opts.Sort = sortOf(t, sorted)
+		}
+		q := document.NewQuery("c", opts)
+		pauses, found := 0, 0
+		for again := true; again; {
+			again = false
+			for d, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
+				var paused *document.PausedError
+				if again = errors.As(err, &paused); again {
+					pauses++
+					break
+				}
+				require.NoError(t, err)
+				require.True(t, value.Equal(value.Int(5), d.ID))
+				found++
+			}
+		}
+		require.NoError(t, q.Close())
+		require.Equal(t, 1, found, text)
+		require.GreaterOrEqual(t, pauses, 9, text)
+	}
+}
+
+// TestQueriesPauseWhereNothingIsFound: a reading pauses among ids that do not exist, among
+// documents that it skips, and where it only counts.
+func TestQueriesPauseWhereNothingIsFound(t *testing.T) {
+	ctx := context.Background()
+	e := open(t, t.TempDir())
+	_, err := e.CreateCollection(ctx, "c", document.CollectionOptions{})
+	require.NoError(t, err)
+	for i := range 10 {
+		_, err := e.Insert(ctx, "c", parse(t, fmt.Sprintf(`{"_id":%d,"v":[%[1]d,0]}`, i)))
+		require.NoError(t, err)
+	}
+	_, err = e.CreateIndex(ctx, "c", document.IndexOptions{Fields: sortOf(t, "v")})
+	require.NoError(t, err)
+	_, err = e.WaitIndex(ctx, "c", "v")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		text, sort    string
+		skip          uint64
+		found, pauses int
+		count         int
+	}{
+		{text: `{"_id":{"$in":[-1,-2,-3,-4,-5,-6,-7,-8,-9,3]}}`, found: 1, pauses: 9, count: 1},
+		{text: `{}`, sort: "v", skip: 9, found: 1, pauses: 9 + 9, count: 10},
+		{text: `{"v":{"$lt":10}}`, found: 10, pauses: 19 + 9, count: 10}, // 19 entries
+	} {
+		f, err := filter.Parse(parse(t, c.text))
+		require.NoError(t, err)
+		opts := document.QueryOptions{Filter: f, Skip: c.skip}
+		if c.sort != "" {
+			opts.Sort = sortOf(t, c.sort)
+		}
+		q := document.NewQuery("c", opts)
+		pauses, found := 0, 0
+		for again := true; again; {
+			again = false
+			for _, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
+				var paused *document.PausedError
+				if again = errors.As(err, &paused); again {
+					pauses++
+					break
+				}
+				require.NoError(t, err)
+				found++
+			}
+		}
+		require.NoError(t, q.Close())
+		require.Equal(t, c.found, found, c.text)
+		require.GreaterOrEqual(t, pauses, c.pauses, c.text)
+
+		q = document.NewQuery("c", document.QueryOptions{Filter: f})
+		pauses, found = 0, 0
+		for again := true; again; {
+			n, err := q.Count(ctx, e, time.Unix(1, 0))
+			found += int(n)
+			var paused *document.PausedError
+			if again = errors.As(err, &paused); again {
+				pauses++
+				continue
+			}
+			require.NoError(t, err)
+		}
+		require.NoError(t, q.Close())
+		require.Equal(t, c.count, found, c.text)
+		require.GreaterOrEqual(t, pauses, 9, c.text)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/codenotary/immudb/embedded/store"
 	"github.com/stretchr/testify/require"
@@ -138,6 +139,29 @@ func TestDocumentsThatWereTruncated(t *testing.T) {
 	n, _, err := a.Count(ctx, "c", document.Moment{})
 	require.NoError(t, err)
 	require.EqualValues(t, gone+held, n)
+
+	// A sorted reading names them as it finds them, and before all documents. One that was not taken comes again.
+	q := document.NewQuery("c", document.QueryOptions{Sort: sortOf(t, "-pad")})
+	named, listed, leave := 0, 0, false
+	for again := true; again; {
+		again = false
+		for _, err := range q.Documents(ctx, a.Engine, time.Time{}) {
+			if err == nil {
+				listed++
+				continue
+			}
+			require.ErrorIs(t, err, document.ErrValueGone)
+			require.Zero(t, listed)
+			if leave = !leave; leave {
+				require.EqualValues(t, 2*named+1, q.Explain().Counters.DocumentsExamined)
+				again = true
+				break
+			}
+			named++
+		}
+	}
+	require.Equal(t, []int{gone, held}, []int{named, listed})
+	require.NoError(t, q.Close())
 
 	// Whether they match a filter is not known: changes leave them out, and say so.
 	changed, err := a.UpdateMatching(ctx, "c", where(t, `{}`), parse(t, `{"seen":true}`), document.MatchingOptions{})

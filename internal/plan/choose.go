@@ -28,8 +28,14 @@ type loser struct {
 // maxEffort is how many ranges are made to find out how branches of $or are served.
 const maxEffort = 100 * MaxRanges
 
+// maxTries is how many steps of patterns are made to find out whether an index's filter follows from the query's, or the
+// other way round.
+const maxTries = 1 << 22
+
 func newChooser(q Query, indexes []Index) *chooser {
 	c := &chooser{scope: newScope(nil), limited: q.Limit > 0, effort: maxEffort, why: map[*prepared]string{}}
+	tries := maxTries
+	c.scope.tries = &tries
 	c.scope.add(q.Filter.Expr(), noPath, true)
 	fields := make([]wantedField, len(q.Sort))
 	for i, f := range q.Sort {
@@ -41,7 +47,9 @@ func newChooser(q Query, indexes []Index) *chooser {
 		c.want.idsDesc = c.want.idsDesc || q.Desc
 	}
 	for i := range indexes {
-		c.indexes = append(c.indexes, prepare(&indexes[i]))
+		p := prepare(&indexes[i])
+		p.partial.tries = &tries
+		c.indexes = append(c.indexes, p)
 	}
 	return c
 }

@@ -42,7 +42,8 @@
 //
 // A plan reads at most [MaxRanges] ranges of entries, those of $in over several fields being the product; if they were more the
 // field is bounded by the least and the greatest. Any number of ids can be looked up. Filters of any size are planned in
-// milliseconds: an $or of more than a thousand branches, or one for which too much would have to be tried, is not served.
+// milliseconds: an $or of more than a thousand branches, or one for which too much would have to be tried, is not served, and
+// what would take [maxTries] steps of patterns to find out does not follow.
 //
 // # Example
 //

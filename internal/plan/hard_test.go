@@ -277,3 +277,21 @@ func TestIDs(t *testing.T) {
 		c.checkAll(t, f)
 	}
 }
+
+// TestPatternsTried: whether the patterns of an index's filter match what a query lists is found out as long as that is soon
+// known.
+func TestPatternsTried(t *testing.T) {
+	t.Parallel()
+	c := documents(t, `{"a":"aaa"} | {"a":"aa"} | {"a":"b"}`)
+	fields, err := query.ParseSort("a")
+	require.NoError(t, err)
+	for i := range 3 {
+		c.add(t, plan.Index{ID: uint32(i), Name: fmt.Sprint(i), Fields: fields, Partial: parseFilter(t, `{"a":{"$regex":"^(a?){1000}a*$"}}`)}, none)
+	}
+	require.True(t, c.checkAll(t, `{"a":{"$in":["aaa","a"]}}`))
+	var long []string
+	for i := range 1000 { // takes minutes
+		long = append(long, `"`+strings.Repeat("a", 1+10*i)+`"`)
+	}
+	require.False(t, c.checkAll(t, `{"a":{"$in":[`+strings.Join(long, ",")+`]}}`))
+}

@@ -34,15 +34,15 @@ func (s *scope) impliesHere(p *conjunct) bool {
 	if p.or != nil && slices.ContainsFunc(p.alternatives(), all) {
 		return true
 	}
-	if p.atom != nil && slices.ContainsFunc(s.atoms[p.atom.path], func(a *atom) bool { return a.implies(p.atom) }) {
+	if p.atom != nil && slices.ContainsFunc(s.atoms[p.atom.path], func(a *atom) bool { return s.follows(a, p.atom) }) {
 		return true
 	}
-	return s.says(p.expr)
+	return s.says(p)
 }
 
 // says reports whether a condition is one of the scope's, as it stands.
-func (s *scope) says(e filter.Expr) bool {
-	kind := tag(e)
+func (s *scope) says(p *conjunct) bool {
+	kind := tag(p.expr)
 	switch kind {
 	case 'c', 'i', 'e': // known by their values
 		return false
@@ -51,18 +51,34 @@ func (s *scope) says(e filter.Expr) bool {
 		keep(&s.written, kind, map[string]bool{})
 		for _, c := range s.conjuncts {
 			if tag(c.expr) == kind {
-				if key, ok := appendExpr(nil, c.expr); ok {
-					s.written[kind][string(key)] = true
+				if key, ok := c.written(); ok {
+					s.written[kind][key] = true
 				}
 			}
 		}
 	}
-	key, ok := appendExpr(nil, e)
-	return ok && s.written[kind][string(key)]
+	if len(s.written[kind]) == 0 {
+		return false
+	}
+	key, ok := p.written()
+	return ok && s.written[kind][key]
 }
 
-// implies reports whether a value that meets one condition on a path meets another one on the same path.
-func (a *atom) implies(b *atom) bool {
+// written is the condition as appendExpr writes it, once.
+func (c *conjunct) written() (key string, ok bool) {
+	if c.key == nil {
+		key, ok := appendExpr(nil, c.expr)
+		text := ""
+		if ok {
+			text = string(key)
+		}
+		c.key = &text
+	}
+	return *c.key, *c.key != ""
+}
+
+// follows reports whether a value that meets a condition on a path meets another one, b, on the same path.
+func (s *scope) follows(a, b *atom) bool {
 	if a.element != nil && a.indexed { // an array that is named by its index is looked at as such
 		return false
 	}
@@ -73,14 +89,21 @@ func (a *atom) implies(b *atom) bool {
 			return subset(values, cond.Values)
 		}
 	case filter.Regex:
-		if listed && len(values) <= MaxRanges {
-			return !slices.ContainsFunc(values, func(v value.Value) bool {
-				text, ok := v.AsString()
-				return !ok || !cond.Pattern.MatchString(text)
-			})
+		if listed {
+			return !slices.ContainsFunc(values, func(v value.Value) bool { return !s.matches(cond, v) })
 		}
 	}
 	return b.set().exact && a.set().within(b.set())
+}
+
+// matches reports whether a pattern matches a value, as long as that does not take more than [maxTries] steps in all.
+func (s *scope) matches(e filter.Regex, v value.Value) bool {
+	text, ok := v.AsString()
+	if !ok || s.tries == nil || len(text) >= *s.tries/max(1, e.Steps) {
+		return false
+	}
+	*s.tries -= max(1, e.Steps) * (len(text) + 1)
+	return e.Pattern.MatchString(text)
 }
 
 // valuesOf is the values to one of which a condition wants a value to be equal.

@@ -74,6 +74,7 @@ type conjunct struct {
 	or   *or   // if it is an $or
 
 	branches [][]*conjunct // of the $or, once somebody asked
+	key      *string       // as appendExpr writes it, once somebody asked; empty if it does not
 }
 
 // alternatives are the conjuncts of each branch of an $or.
@@ -106,6 +107,7 @@ type scope struct {
 
 	bounds  map[boundKey]*bound
 	implied map[*conjunct]bool
+	tries   *int                     // steps of patterns that may still be made to find out what follows from what
 	written map[byte]map[string]bool // conjuncts of a type, as appendExpr writes them
 }
 
@@ -114,7 +116,13 @@ type boundKey struct {
 	exact bool
 }
 
-func newScope(parent *scope) *scope { return &scope{parent: parent} }
+func newScope(parent *scope) *scope {
+	s := &scope{parent: parent}
+	if parent != nil {
+		s.tries = parent.tries
+	}
+	return s
+}
 
 // keep puts a value into a map that is made when it is needed: a scope is made for every branch of an $or.
 func keep[K comparable, V any](m *map[K]V, key K, v V) {

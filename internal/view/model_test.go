@@ -154,6 +154,23 @@ func (m *modelTest) compareScan(v *View, at uint64) {
 		got = append(got, shown(m.t, version))
 	}
 	require.Equal(m.t, m.m.scan(r, at), got, "%+v at %d, tip %d", r, at, v.Tip())
+
+	r.Newer = true
+	var keys, with []string
+	for version, err := range v.Scan(context.Background(), r, at) {
+		require.NoError(m.t, err)
+		if keys = append(keys, string(version.Key)); version.Tx != 0 {
+			with = append(with, shown(m.t, version))
+		}
+	}
+	require.Equal(m.t, got, with, "%+v at %d, tip %d", r, at, v.Tip())
+	r.Newer = false
+	var all []string
+	for version, err := range v.Scan(context.Background(), r, Newest) {
+		require.NoError(m.t, err)
+		all = append(all, string(version.Key))
+	}
+	require.Equal(m.t, all, keys, "%+v at %d, tip %d", r, at, v.Tip())
 }
 
 func (m *modelTest) compareHistory(v *View, tip uint64) {

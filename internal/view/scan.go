@@ -21,6 +21,7 @@ type Range struct {
 	To     []byte // nil: to the last key of the prefix
 	After  []byte // nil: from the end where the scan begins
 	Desc   bool
+	Newer  bool // visit keys without a version at the moment too, for who must not go on for long without hearing
 }
 
 // start is the key where a scan begins, and whether it is visited itself; nil for
@@ -45,7 +46,7 @@ func (r Range) beyond(key string) bool {
 
 // Scan yields for each key in the range its version at a moment (see
 // [View.Get]), in key order. Keys without a version at that moment are left
-// out; deleted versions are yielded as such.
+// out, or have one of transaction 0, see [Range]; deleted versions are yielded as such.
 func (v *View) Scan(ctx context.Context, r Range, at uint64) iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
 		indexed, err := v.openIndexed(ctx, r)
@@ -75,7 +76,7 @@ func (v *View) Scan(ctx context.Context, r Range, at uint64) iter.Seq2[Version, 
 			if !more {
 				return
 			}
-			if ok && !yield(version, nil) {
+			if (ok || r.Newer) && !yield(version, nil) {
 				return
 			}
 		}
@@ -83,7 +84,7 @@ func (v *View) Scan(ctx context.Context, r Range, at uint64) iter.Seq2[Version, 
 }
 
 // next takes the nearest key of both sources and returns its version at a
-// moment; ok is false if the key had none yet, more is false at the end.
+// moment; ok is false if the key had none yet, but for the key, more is false at the end.
 func (v *View) next(indexed *indexCursor, newer *overlayCursor, desc bool, at uint64) (version Version, ok, more bool, err error) {
 	switch {
 	case !indexed.valid && !newer.valid:
@@ -118,14 +119,18 @@ func (v *View) takeOverlay(c *overlayCursor, at uint64) (bool, Version) {
 	c.valid = false
 	e, ok := v.overlayAt(c.key, at)
 	if !ok {
-		return false, Version{}
+		return false, Version{Key: []byte(c.key)}
 	}
 	return true, e.version()
 }
 
 func (v *View) takeIndexed(c *indexCursor, at uint64) (Version, bool, error) {
 	c.valid = false
-	return v.refAt(c.key, c.ref, at)
+	version, ok, err := v.refAt(c.key, c.ref, at)
+	if !ok {
+		version.Key = c.key
+	}
+	return version, ok, err
 }
 
 // indexCursor walks the keys of the snapshot.

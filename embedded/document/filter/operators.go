@@ -225,8 +225,10 @@ func (p *parser) regex(at place.Place, path fieldpath.Path, pattern, options val
 		prefix = "(?" + flags + ")"
 	}
 	tree, err := syntax.Parse(prefix+text, syntax.Perl)
+	steps := 0
 	if err == nil {
-		if p.program += programSize(tree); p.program > MaxProgram {
+		steps = programSize(tree)
+		if p.program += steps; p.program > MaxProgram {
 			return nil, failf(at, "the patterns of the filter are too large: their repetitions make more than %d steps, the limit", MaxProgram)
 		}
 	}
@@ -237,7 +239,7 @@ func (p *parser) regex(at place.Place, path fieldpath.Path, pattern, options val
 	if err != nil {
 		return nil, failf(at, "the pattern is not RE2: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
-	return Regex{Path: path, Pattern: re}, nil
+	return Regex{Path: path, Pattern: re, Steps: steps}, nil
 }
 
 // programSize is how many steps a pattern has once its repetitions are written out, roughly.

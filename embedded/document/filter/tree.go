@@ -84,6 +84,7 @@ func (k Kinds) Has(kind value.Kind) bool { return k&(1<<kind) != 0 }
 type Regex struct {
 	Path    fieldpath.Path
 	Pattern *regexp.Regexp
+	Steps   int // of the pattern, repetitions written out, roughly: a match takes as many for each byte of a text
 }
 
 // Mod holds if a number at the path, cut to an integer towards zero, leaves Remainder when divided by Divisor. The
