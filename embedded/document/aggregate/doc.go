@@ -39,7 +39,8 @@
 //
 // Stages pass documents on one by one. What $sort and $group collect, and what $lookup keeps of other collections, takes
 // [Memory] bytes in all; what is more of the first two goes to temporary files, which end with the run. A document has at most
-// [MaxDocument] bytes, and so has a group in memory.
+// [MaxDocument] bytes, and so has a group in memory. What the expressions of one stage make of one document, on the way to
+// their results too, takes [expression.MaxMade] bytes.
 //
 // # Example
 //
