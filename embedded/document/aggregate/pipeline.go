@@ -15,9 +15,14 @@ type Source interface {
 	// Find yields the documents of a collection, with their _id, that a query is about. An error ends the run. That of a
 	// collection that does not exist wraps [ErrNoCollection]. Runs call it again before it has ended.
 	Find(ctx context.Context, collection string, q Query) iter.Seq2[value.Value, error]
-	// Sorts reports whether Find can sort by other paths than _id. A run that has to sort itself keeps to its memory.
+	// Sorts reports whether Find can sort by other paths than _id. A run asks for that only where no more than MaxSorted
+	// documents of the order are wanted, and else sorts itself, in its memory.
 	Sorts() bool
 }
+
+// MaxSorted is how many documents a [Source] is asked for in another order than that of the ids, those that are skipped
+// included. A client that believes no one has to remember them: the same document may be shown twice in two of its revisions.
+const MaxSorted = 100_000
 
 // Query is what a run asks a [Source] for.
 type Query struct {
@@ -63,7 +68,7 @@ func (p Pipeline) Run(ctx context.Context, source Source, collection string) ite
 }
 
 // pushDown returns the part of the pipeline that the source does, and the stages that are left: a $match at the start, a
-// $sort behind it, and the $skip and $limit behind these. Every order that is pushed down has the order of the ids before it,
+// $sort behind it of which the end is not wanted, and the $skip and $limit behind these. Every order that is pushed down has the order of the ids before it,
 // which a source keeps where documents are the same to it.
 func (p Pipeline) pushDown(sorts bool) (q Query, rest []stage) {
 	rest = p.stages
@@ -74,7 +79,7 @@ func (p Pipeline) pushDown(sorts bool) (q Query, rest []stage) {
 	}
 	if len(rest) > 0 {
 		if s, ok := rest[0].(*sorting); ok {
-			if _, byID := s.order.ByID(); byID || sorts {
+			if _, byID := s.order.ByID(); byID || sorts && s.keep > 0 && s.keep <= MaxSorted {
 				q.Sort, rest = s.order, rest[1:]
 			}
 		}
