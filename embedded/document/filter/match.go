@@ -56,7 +56,7 @@ func match[N fieldpath.Node[N]](ctx context.Context, e Expr, n N) bool {
 				return false
 			}
 			s, _ := n.Value().AsString()
-			return e.Pattern.MatchString(s)
+			return holdsMatch(ctx, e.Pattern, s)
 		})
 	case Mod:
 		return fieldpath.Values(n, e.Path, func(n N, present bool) bool {
