@@ -12,6 +12,10 @@ import (
 // MaxSize is how large a text, an object or an array may be that an expression makes: as a document, in bytes.
 const MaxSize = 16 << 20
 
+// MaxMade is how many bytes expressions make of one document in all. What they make stands side by side before what becomes of
+// it can be measured.
+const MaxMade = 4 * MaxSize
+
 var (
 	// ErrOperand is wrapped by the errors about operators that were given what they cannot work on. They name both.
 	ErrOperand = errors.New("wrong operand")
@@ -25,38 +29,80 @@ type Result struct {
 	Present bool
 }
 
+// Made is what expressions have made of one document. The zero Made is nothing yet; a nil one does not count.
+type Made struct{ bytes int }
+
+func (m *Made) add(bytes int) error {
+	if m == nil {
+		return nil
+	}
+	if m.bytes += bytes; m.bytes > MaxMade {
+		return fmt.Errorf("%w: expressions make more than %d bytes of one document, the limit", ErrTooLarge, MaxMade)
+	}
+	return nil
+}
+
+// ofPath counts what stands at a path, if a way through an array made it.
+func ofPath[N fieldpath.Node[N]](m *Made, doc N, p fieldpath.Path, v value.Value) error {
+	if m == nil || v.Kind() != value.KindArray {
+		return nil
+	}
+	for _, step := range p.Steps() {
+		if doc.Kind() == value.KindArray {
+			return m.add(spread(v))
+		}
+		doc, _ = doc.Member(step.Key)
+	}
+	return nil
+}
+
+// spread is how many bytes arrays of arrays take without what is in them.
+func spread(v value.Value) int {
+	const each = 40
+	size := each
+	for _, e := range v.Elements() {
+		if e.Kind() == value.KindArray {
+			size += spread(e)
+		} else {
+			size += each
+		}
+	}
+	return size
+}
+
 func present(v value.Value) Result { return Result{v, true} }
 
-// Evaluate computes an expression of a document. It ends with its context. Of the language Conditions there are no other
-// errors; others are ErrOperand, ErrTooLarge and those of package value about numbers.
-func Evaluate[N fieldpath.Node[N]](ctx context.Context, e Expression, doc N) (Result, error) {
+// Evaluate computes an expression of a document, and adds to made what it makes on the way. It ends with its context. Of the
+// language Conditions, which need no Made, there are no other errors; others are ErrOperand, ErrTooLarge and those of package
+// value about numbers.
+func Evaluate[N fieldpath.Node[N]](ctx context.Context, e Expression, doc N, made *Made) (Result, error) {
 	if e.root == nil {
 		return Result{}, nil
 	}
-	return evaluate(ctx, e.root, doc)
+	return evaluate(ctx, e.root, doc, made)
 }
 
-func evaluate[N fieldpath.Node[N]](ctx context.Context, n *node, doc N) (Result, error) {
+func evaluate[N fieldpath.Node[N]](ctx context.Context, n *node, doc N, made *Made) (Result, error) {
 	switch n.kind {
 	case isConstant:
 		return present(n.constant), nil
 	case isPath:
 		v, ok := fieldpath.Lookup(doc, n.path)
-		return Result{v, ok}, nil
+		return Result{v, ok}, ofPath(made, doc, n.path, v)
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
 	switch {
 	case n.kind == isOperator && n.op.lazy != nil:
-		return n.op.lazy(len(n.of), func(i int) (Result, error) { return evaluate(ctx, n.of[i], doc) })
+		return n.op.lazy(len(n.of), func(i int) (Result, error) { return evaluate(ctx, n.of[i], doc, made) })
 	case n.kind == isObject:
-		return object(ctx, n, doc)
+		return object(ctx, n, doc, made)
 	}
 	args := make([]Result, len(n.of))
 	for i, of := range n.of {
 		var err error
-		if args[i], err = evaluate(ctx, of, doc); err != nil {
+		if args[i], err = evaluate(ctx, of, doc, made); err != nil {
 			return Result{}, err
 		}
 	}
@@ -67,13 +113,17 @@ func evaluate[N fieldpath.Node[N]](ctx context.Context, n *node, doc N) (Result,
 		}
 		return checked(value.UncheckedArray(elems))
 	}
-	return n.op.apply(args)
+	r, err := n.op.apply(args)
+	if err == nil && r.Kind() == value.KindString {
+		err = made.add(r.Len())
+	}
+	return r, err
 }
 
-func object[N fieldpath.Node[N]](ctx context.Context, n *node, doc N) (Result, error) {
+func object[N fieldpath.Node[N]](ctx context.Context, n *node, doc N, made *Made) (Result, error) {
 	members := make([]value.Member, 0, len(n.of))
 	for i, of := range n.of {
-		r, err := evaluate(ctx, of, doc)
+		r, err := evaluate(ctx, of, doc, made)
 		if err != nil {
 			return Result{}, err
 		}

@@ -80,10 +80,10 @@ func TestEvaluate(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, text)
-		got, err := expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(doc))
+		got, err := expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(doc), new(expression.Made))
 		require.NoError(t, err, text)
 		reading := fieldpath.NewReading(t.Context())
-		again, err := expression.Evaluate(t.Context(), e, fieldpath.EncodedNode(canon.Encode(doc.Without("_id")), canon.Encode(value.Int(7)), reading))
+		again, err := expression.Evaluate(t.Context(), e, fieldpath.EncodedNode(canon.Encode(doc.Without("_id")), canon.Encode(value.Int(7)), reading), new(expression.Made))
 		require.NoError(t, errors.Join(err, reading.Err()), text)
 		require.Equal(t, got.Present, again.Present, text)
 		require.True(t, value.Equal(got.Value, again.Value), text)
@@ -110,7 +110,7 @@ func TestEvaluate(t *testing.T) {
 	} {
 		e, err := of(t, text, expression.Everything)
 		require.NoError(t, err, text)
-		_, err = expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(doc))
+		_, err = expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(doc), new(expression.Made))
 		require.ErrorContains(t, err, says, text)
 	}
 }
@@ -163,7 +163,7 @@ func TestLimits(t *testing.T) {
 	} {
 		e, err := of(t, c.text, expression.Everything)
 		require.NoError(t, err)
-		_, err = expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(c.doc))
+		_, err = expression.Evaluate(t.Context(), e, fieldpath.DecodedNode(c.doc), new(expression.Made))
 		if c.fits {
 			require.NoError(t, err, c.text)
 		} else {
@@ -171,13 +171,13 @@ func TestLimits(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = expression.Evaluate(ended, e, fieldpath.DecodedNode(c.doc))
+		_, err = expression.Evaluate(ended, e, fieldpath.DecodedNode(c.doc), new(expression.Made))
 		require.ErrorIs(t, err, context.Canceled)
 	}
-	r, err := expression.Evaluate(t.Context(), expression.Expression{}, fieldpath.DecodedNode(long))
+	r, err := expression.Evaluate(t.Context(), expression.Expression{}, fieldpath.DecodedNode(long), new(expression.Made))
 	require.NoError(t, err)
 	require.False(t, r.Present)
-	r, err = expression.Evaluate(t.Context(), expression.Constant(value.Int(1)), fieldpath.DecodedNode(long))
+	r, err = expression.Evaluate(t.Context(), expression.Constant(value.Int(1)), fieldpath.DecodedNode(long), new(expression.Made))
 	require.NoError(t, err)
 	require.True(t, value.Equal(value.Int(1), r.Value))
 }

@@ -40,7 +40,8 @@
 // Stages pass documents on one by one. What $sort and $group collect, and what $lookup keeps of other collections, takes
 // [Memory] bytes in all; what is more of the first two goes to temporary files, which end with the run. To read what an index
 // names in the order that is wanted a [Source] may take a sixteenth of that beside it. A document has at most [MaxDocument]
-// bytes, and so has a group in memory.
+// bytes, and so has a group in memory. What the expressions of one stage make of one document, on the way to their results
+// too, takes [expression.MaxMade] bytes.
 //
 // # Example
 //

@@ -129,7 +129,8 @@ func (g *groups) newMember(id value.Value) *member {
 }
 
 func (g *groups) add(doc value.Value) error {
-	id, err := g.r.evaluate(g.id, doc)
+	var made expression.Made
+	id, err := g.r.evaluate(g.id, doc, &made)
 	if err == nil {
 		err = fits(id.Value, 1)
 	}
@@ -144,7 +145,7 @@ func (g *groups) add(doc value.Value) error {
 		g.bytes += len(key) + memberOverhead
 	}
 	for i, f := range g.fields {
-		result, err := g.r.evaluate(f.of, doc)
+		result, err := g.r.evaluate(f.of, doc, &made)
 		if err == nil {
 			err = m.of[i].add(result)
 		}

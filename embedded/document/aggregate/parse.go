@@ -138,7 +138,7 @@ func stringOption(at place.Place, v value.Value, key string) (text string, ok bo
 	return text, true, nil
 }
 
-// evaluate computes an expression of a document.
-func (r *running) evaluate(e expression.Expression, doc value.Value) (expression.Result, error) {
-	return expression.Evaluate(r.ctx, e, fieldpath.DecodedNode(doc))
+// evaluate computes an expression of a document; made is what the stage makes of it.
+func (r *running) evaluate(e expression.Expression, doc value.Value, made *expression.Made) (expression.Result, error) {
+	return expression.Evaluate(r.ctx, e, fieldpath.DecodedNode(doc), made)
 }

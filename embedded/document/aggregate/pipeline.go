@@ -17,6 +17,10 @@ type Source interface {
 	Find(ctx context.Context, collection string, q Query) iter.Seq2[value.Value, error]
 }
 
+// MaxSorted is how many documents a [Source] is asked for in another order than that of the ids, those that are skipped
+// included. A client that believes no one has to remember them: the same document may be shown twice in two of its revisions.
+const MaxSorted = 100_000
+
 // Query is what a run asks a [Source] for.
 type Query struct {
 	Where  value.Value   // the filter as it is written; Null for none
@@ -69,8 +73,8 @@ func (p Pipeline) Run(ctx context.Context, source Source, collection string) ite
 }
 
 // pushDown returns the part of the pipeline that the source does, and the stages that are left: a $match at the start, a
-// $sort behind it, and the $skip and $limit behind these. Every order that is pushed down has the order of the ids before it,
-// which a source keeps where documents are the same to it.
+// $sort behind it of which the end is not wanted, and the $skip and $limit behind these. Every order that is pushed down has
+// the order of the ids before it, which a source keeps where documents are the same to it.
 func (p Pipeline) pushDown() (q Query, rest []stage) {
 	rest = p.stages
 	if len(rest) > 0 {
@@ -80,7 +84,9 @@ func (p Pipeline) pushDown() (q Query, rest []stage) {
 	}
 	if len(rest) > 0 {
 		if s, ok := rest[0].(*sorting); ok {
-			q.Sort, rest = s.order, rest[1:]
+			if _, byID := s.order.ByID(); byID || s.keep > 0 && s.keep <= MaxSorted {
+				q.Sort, rest = s.order, rest[1:]
+			}
 		}
 	}
 	for len(rest) > 0 {

@@ -151,8 +151,9 @@ func (s *project) run(r *running, in documents) documents {
 		if !s.none {
 			out = s.shown.Apply(doc)
 		}
+		var made expression.Made
 		for _, a := range s.assign {
-			result, err := r.evaluate(a.of, doc)
+			result, err := r.evaluate(a.of, doc, &made)
 			if err == nil {
 				out, err = set(out, a.path.Steps(), result)
 			}

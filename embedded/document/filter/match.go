@@ -73,7 +73,7 @@ func match[N fieldpath.Node[N]](ctx context.Context, e Expr, n N) bool {
 			})
 		})
 	case Expression:
-		r, err := expression.Evaluate(ctx, e.Of, n)
+		r, err := expression.Evaluate(ctx, e.Of, n, nil)
 		return err == nil && expression.Truth(r)
 	}
 	return false

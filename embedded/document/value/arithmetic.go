@@ -22,9 +22,11 @@ func Multiply(a, b Value) (Value, error) {
 		return Null(), err
 	}
 	switch {
-	case a.isInfinite() || b.isInfinite() || a.kind == KindFloat && b.kind == KindFloat:
-		x, _ := a.NearestFloat()
-		y, _ := b.NearestFloat()
+	case a.isInfinite() || b.isInfinite():
+		return floatOrNull(a.besideInfinity() * b.besideInfinity())
+	case a.kind == KindFloat && b.kind == KindFloat:
+		x, _ := a.AsFloat()
+		y, _ := b.AsFloat()
 		return floatOrNull(x * y)
 	case a.kind == KindDecimal || b.kind == KindDecimal:
 		am, ae := a.exact()
@@ -53,9 +55,11 @@ func Divide(a, b Value) (Value, error) {
 	switch {
 	case Compare(b, Int(0)) == 0:
 		return Null(), ErrDivision
-	case a.isInfinite() || b.isInfinite() || a.kind == KindFloat && b.kind == KindFloat:
-		x, _ := a.NearestFloat()
-		y, _ := b.NearestFloat()
+	case a.isInfinite() || b.isInfinite():
+		return floatOrNull(a.besideInfinity() / b.besideInfinity())
+	case a.kind == KindFloat && b.kind == KindFloat:
+		x, _ := a.AsFloat()
+		y, _ := b.AsFloat()
 		return floatOrNull(x / y)
 	case a.kind == KindDecimal || b.kind == KindDecimal:
 		am, ae := a.exact()
@@ -81,6 +85,15 @@ func numbers(a, b Value) error {
 
 func (v Value) isInfinite() bool {
 	return v.kind == KindFloat && math.IsInf(math.Float64frombits(v.num), 0)
+}
+
+// besideInfinity is the number as a factor or a divisor of an infinite one, where only its sign counts: the nearest float of a
+// decimal may be 0 or infinite, which it is not.
+func (v Value) besideInfinity() float64 {
+	if v.isInfinite() {
+		return math.Float64frombits(v.num)
+	}
+	return float64(Compare(v, Int(0)))
 }
 
 func floatOrNull(f float64) (Value, error) {

@@ -104,6 +104,9 @@ func TestMultiplyAndDivide(t *testing.T) {
 		{`[{"$numberDecimal":"0"},3]`, `{"$numberDecimal":"0"}`, `{"$numberDecimal":"0"}`},
 		{`[{"$numberDouble":"Infinity"},2]`, `{"$numberDouble":"Infinity"}`, `{"$numberDouble":"Infinity"}`},
 		{`[{"$numberDouble":"Infinity"},{"$numberDouble":"Infinity"}]`, `{"$numberDouble":"Infinity"}`, `null`},
+		{`[{"$numberDouble":"Infinity"},{"$numberDecimal":"-1E+6000"}]`, `{"$numberDouble":"-Infinity"}`, `{"$numberDouble":"-Infinity"}`},
+		{`[{"$numberDouble":"Infinity"},{"$numberDecimal":"1E-6000"}]`, `{"$numberDouble":"Infinity"}`, `{"$numberDouble":"Infinity"}`},
+		{`[{"$numberDecimal":"1E+6000"},{"$numberDouble":"Infinity"}]`, `{"$numberDouble":"Infinity"}`, `0.0`},
 	} {
 		n := numbersOf(t, c.operands)
 		got, err := value.Multiply(n[0], n[1])

@@ -252,3 +252,37 @@ func TestForkIsSeenByWhoLeavesAListEarly(t *testing.T) {
 	}
 	require.Equal(t, 1, n)
 }
+
+// A document that has changed has another place in an order, but not two.
+func TestNoDocumentTwiceInAnotherOrder(t *testing.T) {
+	l := newLiar(t, startServer(t))
+	ctx := t.Context()
+	coll := collection(t, l.Client, "c")
+	insert(t, l.Client, coll, `{"_id":1,"v":1}`, `{"_id":2,"v":2}`)
+	_, err := l.Update(ctx, coll, Op{ID: value.Int(1), Patch: parse(t, `{"v":5}`)})
+	require.NoError(t, err)
+	before := trusted(t, l.Client)
+	var old *documentschema.Document
+	lie := func(reply any) {
+		switch r := reply.(type) {
+		case *documentschema.HistoryResponse:
+			old = r.Documents[0]
+		case *documentschema.ScanResponse:
+			r.Documents = append([]*documentschema.Document{old}, r.Documents...)
+		}
+	}
+	l.lie = lie
+	_, err = collect(l.History(ctx, coll, value.Int(1), ListOptions{}))
+	require.NoError(t, err)
+	require.NotNil(t, old)
+	by, err := query.ParseSort("v")
+	require.NoError(t, err)
+	found, err := collect(l.Scan(ctx, coll, ListOptions{Sort: by}))
+	l.refusal(t, "order", before, err)
+	require.Len(t, found, 2)
+	for _, limit := range []string{"", `{"$limit":10},`} {
+		l.lie = lie
+		_, err = all(l.Aggregate(ctx, coll, aggregation(t, `[{"$sort":{"v":1}},`+limit+`{"$group":{"_id":null,"n":{"$sum":"$v"}}}]`), Moment{}))
+		l.refusal(t, "order", before, err)
+	}
+}

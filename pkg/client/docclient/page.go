@@ -3,6 +3,7 @@ package docclient
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 
@@ -21,7 +22,8 @@ type position struct {
 	tx           uint64 // that the list looks at
 	collectionID uint32 // of the documents so far, 0 before the first
 	id           value.Value
-	sortKey      []byte // of a scan in another order
+	sortKey      []byte                // of a scan in another order
+	ids          map[[16]byte]struct{} // hashes of its ids, not over pages
 
 	// Of a history: the revision listed last, 0 before the first.
 	revision uint64
@@ -91,6 +93,26 @@ func hashOf(v value.Value) (h proof.Hash, ok bool) {
 	return h, copy(h[:], b) == len(h) && len(b) == len(h)
 }
 
+// rememberedIDs is how many documents at the start of a list in another order than that of the ids are remembered: some 5 MB.
+const rememberedIDs = 100_000
+
+// again reports whether a document came before, and remembers it. Another revision of it may have its place elsewhere in the
+// order, so the order does not tell.
+func (p *position) again(id value.Value) bool {
+	sum := sha256.Sum256(canon.Encode(id))
+	key := [16]byte(sum[:])
+	if _, seen := p.ids[key]; seen {
+		return true
+	}
+	if p.ids == nil {
+		p.ids = map[[16]byte]struct{}{}
+	}
+	if len(p.ids) < rememberedIDs {
+		p.ids[key] = struct{}{}
+	}
+	return false
+}
+
 // inScan holds a verified document to follow the one before in the list's order,
 // and steps to it.
 func (p *position) inScan(what string, v *proof.Verified, doc value.Value, o *ListOptions) error {
@@ -105,6 +127,9 @@ func (p *position) inScan(what string, v *proof.Verified, doc value.Value, o *Li
 	}
 	if !p.id.IsNull() && order >= 0 {
 		return refusedf(what, "order", "it follows document %s", jsonOf(p.id))
+	}
+	if _, byID := o.Sort.ByID(); !byID && p.again(v.ID) {
+		return refusedf(what, "order", "it has come before, as another revision")
 	}
 	p.collectionID, p.id, p.sortKey = v.CollectionID, v.ID, key
 	return nil
