@@ -20,10 +20,13 @@ const (
 	// evictedPace is how often a database that was closed because nobody used it is
 	// looked at: whoever writes to it opens it again.
 	evictedPace = time.Second
+	// watchBytes is how long a part of a feed gets, about: a feed whose reader does not
+	// take it holds one part, in several forms, and there may be many of them.
+	watchBytes = 128 << 10
 )
 
-// watching is one change feed. Between two parts it holds a position and nothing
-// else, so neither a slow client nor a quiet ledger keeps a database open, and
+// watching is one change feed. It holds a position and the part that is being sent,
+// so neither a slow client nor a quiet ledger keeps a database open, and
 // their number needs no bound of its own: each is a goroutine, as every call is.
 type watching struct {
 	service   *service
@@ -187,7 +190,7 @@ func (w *watching) read(c *call, prover *prover, last uint64, m *schema.WatchRes
 		if err != nil && !errors.As(err, &gone) {
 			return err
 		}
-		if n := len(m.Changes); n >= partDocs || size >= partBytes || n > 0 && time.Now().After(deadline) {
+		if n := len(m.Changes); n >= partDocs || size >= watchBytes || n > 0 && time.Now().After(deadline) {
 			return nil // it comes first the next time
 		}
 		change, err := w.change(c, prover, d, gone)
