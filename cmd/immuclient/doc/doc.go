@@ -145,7 +145,12 @@ func asGroup(c *cobra.Command) {
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return failure(fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath()))
+			c.SuggestionsMinimumDistance = 2
+			err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+			if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+				err = fmt.Errorf("%w; there is %s", err, strings.Join(like, ", "))
+			}
+			return failure(err)
 		}
 		return c.Help()
 	}
@@ -162,6 +167,9 @@ func (f *flags) command(c *cobra.Command, run func(ctx context.Context, p *print
 		return nil
 	}
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasPrefix(err.Error(), "unknown shorthand flag") {
+			err = fmt.Errorf("%w; put -- before an argument that begins with -", err)
+		}
 		return &Error{Code: codeError, Err: errors.New(err.Error() + "\n" + cmd.UseLine())}
 	})
 	c.RunE = func(cmd *cobra.Command, given []string) error {

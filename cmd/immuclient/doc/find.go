@@ -39,7 +39,6 @@ document, and all of them anchored in the state that is printed.`,
 	project := c.Flags().String("project", "", `what to print of each: an object of paths with 1 to include or 0 to exclude, {"a":1,"b.c":1}`)
 	prove := proveListFlags(c)
 	explain := explainFlag(c)
-	c.MarkFlagsMutuallyExclusive("prove", "explain")
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		if err := prove.check(client); err != nil {
 			return err

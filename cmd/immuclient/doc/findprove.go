@@ -42,6 +42,8 @@ func (l *proveList) check(client *docclient.Client) error {
 			"Prove properties of one document with doc prove COLL ID --property PTR")
 	case changed("meta"):
 		return errors.New("--meta, --prove: want one of them; evidence says all that --meta does")
+	case changed("explain"):
+		return errors.New("--explain, --prove: want one of them")
 	case !client.Verifies():
 		return errors.New("--unverified, --prove: want one of them; without verification there are no proofs")
 	case l.out == "":

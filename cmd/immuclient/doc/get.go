@@ -3,6 +3,7 @@ package doc
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -54,6 +55,9 @@ func hint(err error, arg, idType string) error {
 	id, perr := parseID(arg, idType)
 	if perr != nil {
 		return err
+	}
+	if id.Kind() == value.KindString && strings.HasPrefix(arg, "{") {
+		return fmt.Errorf("%w\n(the id was taken for a string; filters are for doc find, and for --filter of doc update and doc delete)", err)
 	}
 	if _, uerr := uuid.Parse(arg); uerr == nil {
 		return fmt.Errorf("%w\n(the id was taken for a string; for a UUID add --id-type uuid)", err)

@@ -42,7 +42,13 @@ their ids are named and the index is failed: drop it, mend them, create it again
 		Example: `  immuclient doc index create people email --unique --sparse
   immuclient doc index create invoices customer.name,-amount --where '{"paid":false}'
   immuclient doc index create log --name newest -- -time`,
-		Args: cobra.ExactArgs(2),
+		Args: func(c *cobra.Command, args []string) error {
+			err := cobra.ExactArgs(2)(c, args)
+			if len(args) == 1 { // -at is --immudb-address t
+				err = fmt.Errorf("%w; put -- before fields that begin with -", err)
+			}
+			return err
+		},
 	}
 	name := c.Flags().String("name", "", "its name; the fields if not given")
 	unique := c.Flags().Bool("unique", false, "refuse two documents with the same values")

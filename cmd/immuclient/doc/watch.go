@@ -35,8 +35,10 @@ nothing missing and nothing twice. With -o json each line has one as well.`,
 	c.Flags().StringVar(&o.ResumeToken, "resume", "", "go on from this token of an earlier watch with the same filter")
 	c.Flags().BoolVar(&o.UntilNow, "until-now", false, "end with what is written already instead of waiting for more")
 	limit := c.Flags().Uint64("limit", 0, "most revisions to print; 0 for all")
-	c.MarkFlagsMutuallyExclusive("from-tx", "resume")
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
+		if c.Flags().Changed("from-tx") && c.Flags().Changed("resume") {
+			return errors.New("--from-tx, --resume: want one of them")
+		}
 		var err error
 		if o.Filter, err = filterArg(c, args); err != nil {
 			return err
