@@ -39,7 +39,7 @@ help: ## this list
 	@echo 'The first demo, build, test or lint compiles immudb or the linters and takes minutes; later ones are fast.'
 
 .PHONY: demo
-demo: build ## start a patched immudb, store and change real documents, prove and verify one property
+demo: build ## start a server, store and change real documents, prove and verify one property
 	@hack/demo.sh
 
 .PHONY: build

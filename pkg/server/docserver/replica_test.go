@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	schema "github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -135,14 +136,19 @@ func TestPrimaryWithoutItsReplica(t *testing.T) {
 	_, err := c.immu.CreateDatabaseV2(t.Context(), &immuschema.CreateDatabaseRequest{Name: "one", Settings: settings(1)})
 	require.NoError(t, err)
 	c.use(t, "one")
-	waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	_, err = c.immu.Set(waiting, &immuschema.SetRequest{KVs: []*immuschema.KeyValue{{Key: []byte("k"), Value: []byte("v")}}})
-	cancel()
-	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+	require.Eventually(t, func() bool { // a request may end before it has begun
+		waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := c.immu.Set(waiting, &immuschema.SetRequest{KVs: []*immuschema.KeyValue{{Key: []byte("k"), Value: []byte("v")}}})
+		require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+		state, err := c.immu.CurrentState(t.Context(), &emptypb.Empty{})
+		require.NoError(t, err)
+		return state.PrecommittedTxId > state.TxId
+	}, time.Minute, time.Millisecond)
 	c.unload(t, "one")
 	c.load(t, "one")
 	c.use(t, "one")
-	waiting, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	_, err = c.ListCollections(waiting, &schema.ListCollectionsRequest{})
 	cancel()
 	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
