@@ -23,6 +23,7 @@ const retryPause = time.Millisecond
 // once for all of them, makes them visible and answers their requests.
 func (s *Sequencer) commit(ctx context.Context, p *plan, role int64) {
 	inFlight := make([]*flight, 0, len(p.waves))
+	whole := true
 	for i, w := range p.waves {
 		f, err := s.precommit(ctx, w, role)
 		if f != nil {
@@ -30,6 +31,7 @@ func (s *Sequencer) commit(ctx context.Context, p *plan, role int64) {
 			i++
 		}
 		if err != nil {
+			whole = false
 			// Later waves may build on this one; none of them was handed over.
 			for _, rest := range p.waves[i:] {
 				rest.answerAll(s.refusal(role, fmt.Errorf("committing: %w", err)))
@@ -55,6 +57,11 @@ func (s *Sequencer) commit(ctx context.Context, p *plan, role int64) {
 		// that it holds that one too. It is read from the index again instead.
 		cat = s.install(f, cat, s.uncertain)
 		f.wave.answerWritten(f.header, cat)
+	}
+	if whole && !s.uncertain {
+		s.live.follow(p.unique)
+	} else {
+		s.live.forget()
 	}
 }
 

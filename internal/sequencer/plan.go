@@ -46,6 +46,7 @@ func (l limits) documents() int {
 type plan struct {
 	view    *view.View
 	catalog *catalog.Catalog
+	live    *liveEntries // of the view
 	limits  limits
 	docs    map[string]*document
 	unique  map[string]*holders // by value, of what the round changes
@@ -97,10 +98,10 @@ type documentWrite struct {
 	bytes      int
 }
 
-func newPlan(v *view.View, l limits) *plan {
+func newPlan(v *view.View, live *liveEntries, l limits) *plan {
 	cat := v.Extra().(*catalog.Catalog)
 	return &plan{
-		view: v, catalog: cat, format: cat.StoredFormat(), limits: l,
+		view: v, live: live, catalog: cat, format: cat.StoredFormat(), limits: l,
 		docs: map[string]*document{}, unique: map[string]*holders{}, touched: map[string]int{},
 	}
 }

@@ -110,13 +110,14 @@ type Sequencer struct {
 	lastCommit time.Duration // how long its commit took
 	lastRole   int64         // of the last round
 	uncertain  bool          // the view may miss a write of unknown outcome
+	live       *liveEntries  // of unique indexes, in the newest view
 }
 
 // New starts a sequencer on an open source.
 func New(st *store.ImmuStore, source *view.Source, replica bool) *Sequencer {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sequencer{
-		st: st, source: source,
+		st: st, source: source, live: newLiveEntries(),
 		queue:   make(chan *request, maxQueued),
 		working: make(chan struct{}, 1),
 		stop:    make(chan struct{}), ended: make(chan struct{}),
@@ -382,6 +383,7 @@ func (s *Sequencer) begin(ctx context.Context, role int64) (*plan, error) {
 		return nil, ErrReplica
 	}
 	if s.uncertain || role != s.lastRole {
+		s.live.forget()
 		if err := s.source.Reset(ctx); err != nil {
 			return nil, fmt.Errorf("reading the state after a failed commit or a change of role: %w", err)
 		}
@@ -394,7 +396,7 @@ func (s *Sequencer) begin(ctx context.Context, role int64) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPlan(v, limitsOf(s.st)), nil
+	return newPlan(v, s.live, limitsOf(s.st)), nil
 }
 
 // refusal is the answer to requests of which the store has nothing.

@@ -9,7 +9,6 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
-	"github.com/immudoc/immudoc/internal/view"
 )
 
 // UniqueError is an [ErrUnique] with what it is about.
@@ -133,12 +132,12 @@ func (p *plan) holder(ctx context.Context, u *uniqueChange, v uniqueValue) (hold
 			}
 		}
 	}
-	for version, err := range p.view.Scan(ctx, view.Range{Prefix: []byte(v.value)}, view.Newest) {
-		if err != nil {
-			return value.Value{}, 0, false, err
-		}
-		id := string(version.Key[len(v.value):])
-		if version.Deleted || id == string(v.entry.ID) || u.given[string(version.Key)] {
+	live, err := p.live.of(ctx, p.view, v.value)
+	if err != nil {
+		return value.Value{}, 0, false, err
+	}
+	for _, id := range live {
+		if id == string(v.entry.ID) || u.given[v.value+id] {
 			continue
 		}
 		if round != nil {
@@ -151,7 +150,7 @@ func (p *plan) holder(ctx context.Context, u *uniqueChange, v uniqueValue) (hold
 		if err != nil {
 			return value.Value{}, 0, false, err
 		}
-		stale, err := p.isStale(ctx, v.index, version.Key, key, holder)
+		stale, err := p.isStale(ctx, v.index, []byte(v.value+id), key, holder)
 		if err != nil {
 			return value.Value{}, 0, false, err
 		}

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -129,12 +130,38 @@ func (c *checker) readIndexChanges(tx uint64, entries []*store.TxEntry) error {
 			}
 		}
 	}
+	held := map[string]*holding{}
 	for key, change := range changes {
-		if err := c.checkBackfilled(tx, []byte(key), change); err != nil {
+		if err := c.checkBackfilled(tx, []byte(key), change, held); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// holding is what a document has in an index.
+type holding struct {
+	rec     *record.Record
+	gone    bool
+	entries [][]byte
+	err     error // about the entries
+}
+
+// holdingAt reads what a document has in an index as of a transaction, or takes it
+// from known: a document may have a thousand entries.
+func (c *checker) holdingAt(ix *catalog.Index, document []byte, tx uint64, known map[string]*holding) (*holding, error) {
+	name := fmt.Sprint(ix.ID, " ", string(document))
+	if h, ok := known[name]; ok {
+		return h, nil
+	}
+	h := &holding{}
+	var err error
+	if h.rec, h.gone, err = c.revisionAt(document, tx); err != nil {
+		return nil, err
+	}
+	h.entries, h.err = entriesOf(ix, document, h.rec)
+	known[name] = h
+	return h, nil
 }
 
 // revisionAt returns the record of a document as of a transaction; nil if there is
@@ -252,7 +279,7 @@ func (c *checker) forget(ix *catalog.Index, document []byte, changes map[string]
 }
 
 // checkBackfilled checks an entry that no document of its transaction explains.
-func (c *checker) checkBackfilled(tx uint64, key []byte, change indexChange) error {
+func (c *checker) checkBackfilled(tx uint64, key []byte, change indexChange, known map[string]*holding) error {
 	collection, number, err := keys.ParseIndexNumbers(key)
 	if err != nil {
 		return err
@@ -271,20 +298,19 @@ func (c *checker) checkBackfilled(tx uint64, key []byte, change indexChange) err
 		r.problem(Index, "index %s: %v", ix.Name, err)
 		return nil
 	}
-	rec, gone, err := c.revisionAt(e.Document(collection), tx)
+	h, err := c.holdingAt(ix, e.Document(collection), tx, known)
 	if err != nil {
 		return err
 	}
-	if e.Mark == keys.MarkStale || gone {
+	if e.Mark == keys.MarkStale || h.gone {
 		return nil
 	}
-	entries, err := entriesOf(ix, e.Document(collection), rec)
 	switch {
-	case err != nil:
-		r.problem(Index, "index %s: %v", ix.Name, err)
-	case ix.State != catalog.Building || change.deleted || !contains(entries, key):
+	case h.err != nil:
+		r.problem(Index, "index %s: %v", ix.Name, h.err)
+	case ix.State != catalog.Building || change.deleted || !contains(h.entries, key):
 		r.problem(Index, "index %s: entry %x belongs to no document of its transaction", ix.Name, key)
-	case change.held && !bytes.Equal(change.value, proof.IndexEntryValue(rec.Seed, key)):
+	case change.held && !bytes.Equal(change.value, proof.IndexEntryValue(h.rec.Seed, key)):
 		r.problem(Index, "index %s: entry %x is not blinded by the revision that holds the value", ix.Name, key)
 	}
 	return nil
