@@ -203,7 +203,7 @@ func TestPausedQuery(t *testing.T) {
 	f, err := filter.Parse(parse(t, `{"none":1}`))
 	require.NoError(t, err)
 	q := document.NewQuery("c", document.QueryOptions{Filter: f})
-	defer q.Close() //nolint:errcheck // holds nothing
+	defer q.Close()
 	for range 4 {
 		var paused *document.PausedError
 		for d, err := range q.Documents(ctx, e, time.Unix(1, 0)) {
