@@ -34,7 +34,8 @@ func importCommand(f *flags) *cobra.Command {
 		Short: "Store the documents of an NDJSON file",
 		Long: `Store the documents of a file with one JSON document a line (NDJSON), in batches,
 each of which is one transaction. - reads standard input. Empty lines are passed
-over.
+over. Batches too large for a transaction, because of the collection's indexes for
+instance, are halved, and so are those that follow.
 
 When the import stops early it says how many lines were acknowledged: those are
 stored for good, and the import can be taken up again with --skip. The batch under
@@ -69,7 +70,7 @@ way when a connection breaks may or may not be stored; Ctrl-C lets it finish.`,
 			p.notef("the import stopped: %d lines are stored; take it up again with --skip %d", i.acknowledged, i.acknowledged)
 			if i.inDoubt {
 				p.notef("lines %d to %d may be stored too, all or none: look for one of them (doc get, doc count) before you take it up; if they are, --skip %d",
-					i.first, i.lines, i.lines)
+					i.first, i.last, i.last)
 			}
 		}
 		return errors.Join(p.imported(i), err)
@@ -85,15 +86,16 @@ type importer struct {
 	skip       int
 	bar        *progressbar.ProgressBar
 
-	ops   []docclient.Op
+	ops   []docclient.Op // that are not stored yet
+	at    []int          // the line of each
 	bytes int
-	lines int // understood so far: passed over, or in a batch
-	first int // line of the first document of the batch
+	lines int // understood so far: passed over, or in ops
 
 	acknowledged int // lines that are stored, or were passed over
 	documents    int // stored
 	tx           uint64
-	inDoubt      bool // the lines from first to lines may be stored as well
+	inDoubt      bool // the lines from first to last may be stored as well
+	first, last  int
 }
 
 func (i *importer) run(ctx context.Context, in io.Reader) error {
@@ -115,12 +117,9 @@ func (i *importer) run(ctx context.Context, in io.Reader) error {
 			return errors.Join(i.flush(ctx), fmt.Errorf("%s: line %d: %w", i.name, i.lines+1, inLine(err, len(line))))
 		}
 		i.lines++
-		if len(i.ops) == 0 {
-			i.first = i.lines
-		}
-		i.ops = append(i.ops, docclient.Op{Document: doc})
+		i.ops, i.at = append(i.ops, docclient.Op{Document: doc}), append(i.at, i.lines)
 		i.bytes += len(line)
-		if len(i.ops) == i.batch || i.bytes >= maxBatchBytes {
+		if len(i.ops) >= i.batch || i.bytes >= maxBatchBytes {
 			if err := i.flush(ctx); err != nil {
 				return err
 			}
@@ -150,21 +149,36 @@ func inLine(err error, length int) error {
 	return fmt.Errorf("column %d: %s", syntax.Column, syntax.Msg)
 }
 
-// flush stores the batch.
+// flush stores ops, in batches that a transaction takes. Interrupted it lets the one
+// under way finish, so that what is stored is known.
 func (i *importer) flush(ctx context.Context) error {
-	if len(i.ops) == 0 {
-		return nil
+	ops, at := i.ops, i.at
+	for len(ops) > 0 && ctx.Err() == nil {
+		n := min(len(ops), i.batch)
+		documents, err := i.client.Insert(context.WithoutCancel(ctx), i.collection, ops[:n]...)
+		if n > 1 && docclient.Reason(err) == "TOO_LARGE" {
+			i.batch = n / 2
+			continue
+		}
+		if err != nil {
+			i.inDoubt, i.first, i.last = mayBeStored(err), at[0], at[n-1]
+			if n == 1 {
+				return fmt.Errorf("%s: line %d: %w", i.name, i.first, err)
+			}
+			return fmt.Errorf("%s: lines %d to %d: %w", i.name, i.first, i.last, err)
+		}
+		i.tx = documents[0].Tx
+		i.documents += n
+		if ops, at = ops[n:], at[n:]; len(ops) > 0 {
+			i.acknowledged = at[0] - 1
+		} else {
+			i.acknowledged = i.lines
+		}
 	}
-	// An interruption lets the batch under way finish, so that what is stored is known.
-	documents, err := i.client.Insert(context.WithoutCancel(ctx), i.collection, i.ops...)
-	if err != nil {
-		i.inDoubt = mayBeStored(err)
-		return fmt.Errorf("%s: lines %d to %d: %w", i.name, i.first, i.lines, err)
+	if len(ops) > 0 {
+		return errors.New("interrupted")
 	}
-	i.tx = documents[0].Tx
-	i.documents += len(documents)
-	i.acknowledged = i.lines
-	i.ops, i.bytes = i.ops[:0], 0
+	i.ops, i.at, i.bytes = i.ops[:0], i.at[:0], 0
 	return nil
 }
 
