@@ -32,6 +32,7 @@ const (
 	DocumentService_Replace_FullMethodName              = "/immudoc.v1.DocumentService/Replace"
 	DocumentService_Update_FullMethodName               = "/immudoc.v1.DocumentService/Update"
 	DocumentService_Delete_FullMethodName               = "/immudoc.v1.DocumentService/Delete"
+	DocumentService_Transact_FullMethodName             = "/immudoc.v1.DocumentService/Transact"
 	DocumentService_UpdateMatching_FullMethodName       = "/immudoc.v1.DocumentService/UpdateMatching"
 	DocumentService_DeleteMatching_FullMethodName       = "/immudoc.v1.DocumentService/DeleteMatching"
 	DocumentService_Get_FullMethodName                  = "/immudoc.v1.DocumentService/Get"
@@ -84,6 +85,8 @@ type DocumentServiceClient interface {
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
+	// Transact does operations over any collections, all or none.
+	Transact(ctx context.Context, in *TransactRequest, opts ...grpc.CallOption) (*TransactResponse, error)
 	// UpdateMatching applies a merge patch to the documents that match a filter.
 	UpdateMatching(ctx context.Context, in *UpdateMatchingRequest, opts ...grpc.CallOption) (*UpdateMatchingResponse, error)
 	// DeleteMatching writes tombstones for the documents that match a filter.
@@ -248,6 +251,16 @@ func (c *documentServiceClient) Delete(ctx context.Context, in *DeleteRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteResponse)
 	err := c.cc.Invoke(ctx, DocumentService_Delete_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) Transact(ctx context.Context, in *TransactRequest, opts ...grpc.CallOption) (*TransactResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TransactResponse)
+	err := c.cc.Invoke(ctx, DocumentService_Transact_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -457,6 +470,8 @@ type DocumentServiceServer interface {
 	Update(context.Context, *UpdateRequest) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
+	// Transact does operations over any collections, all or none.
+	Transact(context.Context, *TransactRequest) (*TransactResponse, error)
 	// UpdateMatching applies a merge patch to the documents that match a filter.
 	UpdateMatching(context.Context, *UpdateMatchingRequest) (*UpdateMatchingResponse, error)
 	// DeleteMatching writes tombstones for the documents that match a filter.
@@ -535,6 +550,9 @@ func (UnimplementedDocumentServiceServer) Update(context.Context, *UpdateRequest
 }
 func (UnimplementedDocumentServiceServer) Delete(context.Context, *DeleteRequest) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
+}
+func (UnimplementedDocumentServiceServer) Transact(context.Context, *TransactRequest) (*TransactResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Transact not implemented")
 }
 func (UnimplementedDocumentServiceServer) UpdateMatching(context.Context, *UpdateMatchingRequest) (*UpdateMatchingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateMatching not implemented")
@@ -827,6 +845,24 @@ func _DocumentService_Delete_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_Transact_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TransactRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).Transact(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_Transact_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).Transact(ctx, req.(*TransactRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocumentService_UpdateMatching_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateMatchingRequest)
 	if err := dec(in); err != nil {
@@ -1066,6 +1102,10 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Delete",
 			Handler:    _DocumentService_Delete_Handler,
+		},
+		{
+			MethodName: "Transact",
+			Handler:    _DocumentService_Transact_Handler,
 		},
 		{
 			MethodName: "UpdateMatching",

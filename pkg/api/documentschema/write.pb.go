@@ -803,6 +803,263 @@ func (x *DeleteResponse) GetStateProof() []byte {
 	return nil
 }
 
+// TransactOperation is one operation of a transaction.
+type TransactOperation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the collection.
+	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	// What is done.
+	//
+	// Types that are valid to be assigned to Operation:
+	//
+	//	*TransactOperation_Insert
+	//	*TransactOperation_Replace
+	//	*TransactOperation_Update
+	//	*TransactOperation_Delete
+	Operation     isTransactOperation_Operation `protobuf_oneof:"operation"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransactOperation) Reset() {
+	*x = TransactOperation{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransactOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransactOperation) ProtoMessage() {}
+
+func (x *TransactOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransactOperation.ProtoReflect.Descriptor instead.
+func (*TransactOperation) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TransactOperation) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *TransactOperation) GetOperation() isTransactOperation_Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *TransactOperation) GetInsert() *InsertOperation {
+	if x != nil {
+		if x, ok := x.Operation.(*TransactOperation_Insert); ok {
+			return x.Insert
+		}
+	}
+	return nil
+}
+
+func (x *TransactOperation) GetReplace() *ReplaceOperation {
+	if x != nil {
+		if x, ok := x.Operation.(*TransactOperation_Replace); ok {
+			return x.Replace
+		}
+	}
+	return nil
+}
+
+func (x *TransactOperation) GetUpdate() *UpdateOperation {
+	if x != nil {
+		if x, ok := x.Operation.(*TransactOperation_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
+func (x *TransactOperation) GetDelete() *DeleteOperation {
+	if x != nil {
+		if x, ok := x.Operation.(*TransactOperation_Delete); ok {
+			return x.Delete
+		}
+	}
+	return nil
+}
+
+type isTransactOperation_Operation interface {
+	isTransactOperation_Operation()
+}
+
+type TransactOperation_Insert struct {
+	// Store a document.
+	Insert *InsertOperation `protobuf:"bytes,2,opt,name=insert,proto3,oneof"`
+}
+
+type TransactOperation_Replace struct {
+	// Put a whole document in place of the one that exists.
+	Replace *ReplaceOperation `protobuf:"bytes,3,opt,name=replace,proto3,oneof"`
+}
+
+type TransactOperation_Update struct {
+	// Change some properties of a document.
+	Update *UpdateOperation `protobuf:"bytes,4,opt,name=update,proto3,oneof"`
+}
+
+type TransactOperation_Delete struct {
+	// End a document with a tombstone.
+	Delete *DeleteOperation `protobuf:"bytes,5,opt,name=delete,proto3,oneof"`
+}
+
+func (*TransactOperation_Insert) isTransactOperation_Operation() {}
+
+func (*TransactOperation_Replace) isTransactOperation_Operation() {}
+
+func (*TransactOperation_Update) isTransactOperation_Operation() {}
+
+func (*TransactOperation_Delete) isTransactOperation_Operation() {}
+
+type TransactRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Encoding of documents, patches and ids, here and in the answer.
+	Encoding Encoding `protobuf:"varint,1,opt,name=encoding,proto3,enum=immudoc.v1.Encoding" json:"encoding,omitempty"`
+	// The operations, over any collections, done all or none in one transaction of
+	// the ledger. No document may occur in two of them.
+	Operations []*TransactOperation `protobuf:"bytes,2,rep,name=operations,proto3" json:"operations,omitempty"`
+	// Ask for proofs: the last transaction the caller trusts, 0 for none yet.
+	TrustedTx     *uint64 `protobuf:"varint,3,opt,name=trusted_tx,json=trustedTx,proto3,oneof" json:"trusted_tx,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransactRequest) Reset() {
+	*x = TransactRequest{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransactRequest) ProtoMessage() {}
+
+func (x *TransactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransactRequest.ProtoReflect.Descriptor instead.
+func (*TransactRequest) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TransactRequest) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *TransactRequest) GetOperations() []*TransactOperation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *TransactRequest) GetTrustedTx() uint64 {
+	if x != nil && x.TrustedTx != nil {
+		return *x.TrustedTx
+	}
+	return 0
+}
+
+type TransactResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result an operation, in the order of the request.
+	Results []*WriteResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// The state that all proofs lead to, when proofs were asked for.
+	State *State `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// The state section: from the trusted transaction to that state.
+	StateProof    []byte `protobuf:"bytes,3,opt,name=state_proof,json=stateProof,proto3" json:"state_proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransactResponse) Reset() {
+	*x = TransactResponse{}
+	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransactResponse) ProtoMessage() {}
+
+func (x *TransactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransactResponse.ProtoReflect.Descriptor instead.
+func (*TransactResponse) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TransactResponse) GetResults() []*WriteResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *TransactResponse) GetState() *State {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *TransactResponse) GetStateProof() []byte {
+	if x != nil {
+		return x.StateProof
+	}
+	return nil
+}
+
 type UpdateMatchingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the collection.
@@ -828,7 +1085,7 @@ type UpdateMatchingRequest struct {
 
 func (x *UpdateMatchingRequest) Reset() {
 	*x = UpdateMatchingRequest{}
-	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	mi := &file_immudoc_v1_write_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +1097,7 @@ func (x *UpdateMatchingRequest) String() string {
 func (*UpdateMatchingRequest) ProtoMessage() {}
 
 func (x *UpdateMatchingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_write_proto_msgTypes[12]
+	mi := &file_immudoc_v1_write_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +1110,7 @@ func (x *UpdateMatchingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMatchingRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMatchingRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{12}
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateMatchingRequest) GetCollection() string {
@@ -931,7 +1188,7 @@ type UpdateMatchingResponse struct {
 
 func (x *UpdateMatchingResponse) Reset() {
 	*x = UpdateMatchingResponse{}
-	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	mi := &file_immudoc_v1_write_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1200,7 @@ func (x *UpdateMatchingResponse) String() string {
 func (*UpdateMatchingResponse) ProtoMessage() {}
 
 func (x *UpdateMatchingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_write_proto_msgTypes[13]
+	mi := &file_immudoc_v1_write_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1213,7 @@ func (x *UpdateMatchingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMatchingResponse.ProtoReflect.Descriptor instead.
 func (*UpdateMatchingResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{13}
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateMatchingResponse) GetResults() []*WriteResult {
@@ -1031,7 +1288,7 @@ type DeleteMatchingRequest struct {
 
 func (x *DeleteMatchingRequest) Reset() {
 	*x = DeleteMatchingRequest{}
-	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	mi := &file_immudoc_v1_write_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1300,7 @@ func (x *DeleteMatchingRequest) String() string {
 func (*DeleteMatchingRequest) ProtoMessage() {}
 
 func (x *DeleteMatchingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_write_proto_msgTypes[14]
+	mi := &file_immudoc_v1_write_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1313,7 @@ func (x *DeleteMatchingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMatchingRequest.ProtoReflect.Descriptor instead.
 func (*DeleteMatchingRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{14}
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteMatchingRequest) GetCollection() string {
@@ -1127,7 +1384,7 @@ type DeleteMatchingResponse struct {
 
 func (x *DeleteMatchingResponse) Reset() {
 	*x = DeleteMatchingResponse{}
-	mi := &file_immudoc_v1_write_proto_msgTypes[15]
+	mi := &file_immudoc_v1_write_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1396,7 @@ func (x *DeleteMatchingResponse) String() string {
 func (*DeleteMatchingResponse) ProtoMessage() {}
 
 func (x *DeleteMatchingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_write_proto_msgTypes[15]
+	mi := &file_immudoc_v1_write_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1409,7 @@ func (x *DeleteMatchingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMatchingResponse.ProtoReflect.Descriptor instead.
 func (*DeleteMatchingResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{15}
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteMatchingResponse) GetResults() []*WriteResult {
@@ -1295,6 +1552,28 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
+	"stateProof\"\x9f\x02\n" +
+	"\x11TransactOperation\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x125\n" +
+	"\x06insert\x18\x02 \x01(\v2\x1b.immudoc.v1.InsertOperationH\x00R\x06insert\x128\n" +
+	"\areplace\x18\x03 \x01(\v2\x1c.immudoc.v1.ReplaceOperationH\x00R\areplace\x125\n" +
+	"\x06update\x18\x04 \x01(\v2\x1b.immudoc.v1.UpdateOperationH\x00R\x06update\x125\n" +
+	"\x06delete\x18\x05 \x01(\v2\x1b.immudoc.v1.DeleteOperationH\x00R\x06deleteB\v\n" +
+	"\toperation\"\xb5\x01\n" +
+	"\x0fTransactRequest\x120\n" +
+	"\bencoding\x18\x01 \x01(\x0e2\x14.immudoc.v1.EncodingR\bencoding\x12=\n" +
+	"\n" +
+	"operations\x18\x02 \x03(\v2\x1d.immudoc.v1.TransactOperationR\n" +
+	"operations\x12\"\n" +
+	"\n" +
+	"trusted_tx\x18\x03 \x01(\x04H\x00R\ttrustedTx\x88\x01\x01B\r\n" +
+	"\v_trusted_tx\"\x8f\x01\n" +
+	"\x10TransactResponse\x121\n" +
+	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
+	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
+	"\vstate_proof\x18\x03 \x01(\fR\n" +
 	"stateProof\"\xf6\x01\n" +
 	"\x15UpdateMatchingRequest\x12\x1e\n" +
 	"\n" +
@@ -1350,7 +1629,7 @@ func file_immudoc_v1_write_proto_rawDescGZIP() []byte {
 	return file_immudoc_v1_write_proto_rawDescData
 }
 
-var file_immudoc_v1_write_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_immudoc_v1_write_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_immudoc_v1_write_proto_goTypes = []any{
 	(*InsertOperation)(nil),        // 0: immudoc.v1.InsertOperation
 	(*InsertRequest)(nil),          // 1: immudoc.v1.InsertRequest
@@ -1364,42 +1643,53 @@ var file_immudoc_v1_write_proto_goTypes = []any{
 	(*DeleteOperation)(nil),        // 9: immudoc.v1.DeleteOperation
 	(*DeleteRequest)(nil),          // 10: immudoc.v1.DeleteRequest
 	(*DeleteResponse)(nil),         // 11: immudoc.v1.DeleteResponse
-	(*UpdateMatchingRequest)(nil),  // 12: immudoc.v1.UpdateMatchingRequest
-	(*UpdateMatchingResponse)(nil), // 13: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingRequest)(nil),  // 14: immudoc.v1.DeleteMatchingRequest
-	(*DeleteMatchingResponse)(nil), // 15: immudoc.v1.DeleteMatchingResponse
-	(Encoding)(0),                  // 16: immudoc.v1.Encoding
-	(*WriteResult)(nil),            // 17: immudoc.v1.WriteResult
-	(*State)(nil),                  // 18: immudoc.v1.State
+	(*TransactOperation)(nil),      // 12: immudoc.v1.TransactOperation
+	(*TransactRequest)(nil),        // 13: immudoc.v1.TransactRequest
+	(*TransactResponse)(nil),       // 14: immudoc.v1.TransactResponse
+	(*UpdateMatchingRequest)(nil),  // 15: immudoc.v1.UpdateMatchingRequest
+	(*UpdateMatchingResponse)(nil), // 16: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingRequest)(nil),  // 17: immudoc.v1.DeleteMatchingRequest
+	(*DeleteMatchingResponse)(nil), // 18: immudoc.v1.DeleteMatchingResponse
+	(Encoding)(0),                  // 19: immudoc.v1.Encoding
+	(*WriteResult)(nil),            // 20: immudoc.v1.WriteResult
+	(*State)(nil),                  // 21: immudoc.v1.State
 }
 var file_immudoc_v1_write_proto_depIdxs = []int32{
-	16, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
+	19, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
 	0,  // 1: immudoc.v1.InsertRequest.operations:type_name -> immudoc.v1.InsertOperation
-	17, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
-	16, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
+	20, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
+	19, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
 	3,  // 5: immudoc.v1.ReplaceRequest.operations:type_name -> immudoc.v1.ReplaceOperation
-	17, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
-	16, // 8: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
+	20, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
+	19, // 8: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
 	6,  // 9: immudoc.v1.UpdateRequest.operations:type_name -> immudoc.v1.UpdateOperation
-	17, // 10: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 11: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
-	16, // 12: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
+	20, // 10: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 11: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
+	19, // 12: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
 	9,  // 13: immudoc.v1.DeleteRequest.operations:type_name -> immudoc.v1.DeleteOperation
-	17, // 14: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 15: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
-	16, // 16: immudoc.v1.UpdateMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
-	17, // 17: immudoc.v1.UpdateMatchingResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 18: immudoc.v1.UpdateMatchingResponse.state:type_name -> immudoc.v1.State
-	16, // 19: immudoc.v1.DeleteMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
-	17, // 20: immudoc.v1.DeleteMatchingResponse.results:type_name -> immudoc.v1.WriteResult
-	18, // 21: immudoc.v1.DeleteMatchingResponse.state:type_name -> immudoc.v1.State
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	20, // 14: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 15: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
+	0,  // 16: immudoc.v1.TransactOperation.insert:type_name -> immudoc.v1.InsertOperation
+	3,  // 17: immudoc.v1.TransactOperation.replace:type_name -> immudoc.v1.ReplaceOperation
+	6,  // 18: immudoc.v1.TransactOperation.update:type_name -> immudoc.v1.UpdateOperation
+	9,  // 19: immudoc.v1.TransactOperation.delete:type_name -> immudoc.v1.DeleteOperation
+	19, // 20: immudoc.v1.TransactRequest.encoding:type_name -> immudoc.v1.Encoding
+	12, // 21: immudoc.v1.TransactRequest.operations:type_name -> immudoc.v1.TransactOperation
+	20, // 22: immudoc.v1.TransactResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 23: immudoc.v1.TransactResponse.state:type_name -> immudoc.v1.State
+	19, // 24: immudoc.v1.UpdateMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	20, // 25: immudoc.v1.UpdateMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 26: immudoc.v1.UpdateMatchingResponse.state:type_name -> immudoc.v1.State
+	19, // 27: immudoc.v1.DeleteMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	20, // 28: immudoc.v1.DeleteMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	21, // 29: immudoc.v1.DeleteMatchingResponse.state:type_name -> immudoc.v1.State
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_write_proto_init() }
@@ -1416,15 +1706,22 @@ func file_immudoc_v1_write_proto_init() {
 	file_immudoc_v1_write_proto_msgTypes[7].OneofWrappers = []any{}
 	file_immudoc_v1_write_proto_msgTypes[9].OneofWrappers = []any{}
 	file_immudoc_v1_write_proto_msgTypes[10].OneofWrappers = []any{}
-	file_immudoc_v1_write_proto_msgTypes[12].OneofWrappers = []any{}
-	file_immudoc_v1_write_proto_msgTypes[14].OneofWrappers = []any{}
+	file_immudoc_v1_write_proto_msgTypes[12].OneofWrappers = []any{
+		(*TransactOperation_Insert)(nil),
+		(*TransactOperation_Replace)(nil),
+		(*TransactOperation_Update)(nil),
+		(*TransactOperation_Delete)(nil),
+	}
+	file_immudoc_v1_write_proto_msgTypes[13].OneofWrappers = []any{}
+	file_immudoc_v1_write_proto_msgTypes[15].OneofWrappers = []any{}
+	file_immudoc_v1_write_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_immudoc_v1_write_proto_rawDesc), len(file_immudoc_v1_write_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

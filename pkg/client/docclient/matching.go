@@ -123,9 +123,12 @@ func (e *exchange) matched(what, collection string, op Op, kind proof.Operation,
 		return nil, refusedf(what, proof.CheckReceipt, "the server changed nothing though more matches")
 	}
 	if e.unverified {
-		ops := make([]Op, len(results))
+		steps := make([]Step, len(results))
+		for i := range steps {
+			steps[i].Collection = collection
+		}
 		var err error
-		m.Documents, err = unverifiedResults(collection, ops, results)
+		m.Documents, err = unverifiedResults(steps, results)
 		return m, err
 	}
 	if err := e.anchor(got.GetState(), got.GetStateProof()); err != nil {

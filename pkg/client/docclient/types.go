@@ -66,6 +66,13 @@ type Op struct {
 	IfRevision *uint64
 }
 
+// Step is one operation of a transaction, see [Client.Transact].
+type Step struct {
+	Kind       proof.Operation // proof.Insert, Replace, Update or Delete
+	Collection string
+	Op
+}
+
 // Document is one revision of a document, read or just written.
 type Document struct {
 	Collection string

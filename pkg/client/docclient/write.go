@@ -19,7 +19,7 @@ func (c *Client) Insert(ctx context.Context, collection string, ops ...Op) ([]Do
 	return c.write(ctx, collection, proof.Insert, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.InsertRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.InsertOperation{Document: canon.Encode(op.Document), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, insertOp(op))
 		}
 		return c.service.Insert(ctx, req)
 	})
@@ -30,7 +30,7 @@ func (c *Client) Replace(ctx context.Context, collection string, ops ...Op) ([]D
 	return c.write(ctx, collection, proof.Replace, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.ReplaceRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, replaceOp(op))
 		}
 		return c.service.Replace(ctx, req)
 	})
@@ -41,7 +41,7 @@ func (c *Client) Update(ctx context.Context, collection string, ops ...Op) ([]Do
 	return c.write(ctx, collection, proof.Update, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.UpdateRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.UpdateOperation{Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, updateOp(op))
 		}
 		return c.service.Update(ctx, req)
 	})
@@ -52,28 +52,86 @@ func (c *Client) Delete(ctx context.Context, collection string, ops ...Op) ([]Do
 	return c.write(ctx, collection, proof.Delete, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.DeleteRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, deleteOp(op))
 		}
 		return c.service.Delete(ctx, req)
 	})
 }
 
+// Transact does the operations, over any collections, in one transaction of the ledger,
+// or none of them. No document may occur twice.
+func (c *Client) Transact(ctx context.Context, steps ...Step) ([]Document, error) {
+	return c.steps(ctx, fmt.Sprintf("transaction of %d operations", len(steps)), steps, func(steps []Step, trusted *uint64) (answer, error) {
+		req := &documentschema.TransactRequest{Encoding: wireEncoding, TrustedTx: trusted}
+		for _, s := range steps {
+			op := &documentschema.TransactOperation{Collection: s.Collection}
+			switch s.Kind {
+			case proof.Insert:
+				op.Operation = &documentschema.TransactOperation_Insert{Insert: insertOp(s.Op)}
+			case proof.Replace:
+				op.Operation = &documentschema.TransactOperation_Replace{Replace: replaceOp(s.Op)}
+			case proof.Update:
+				op.Operation = &documentschema.TransactOperation_Update{Update: updateOp(s.Op)}
+			case proof.Delete:
+				op.Operation = &documentschema.TransactOperation_Delete{Delete: deleteOp(s.Op)}
+			}
+			req.Operations = append(req.Operations, op)
+		}
+		return c.service.Transact(ctx, req)
+	})
+}
+
+func insertOp(op Op) *documentschema.InsertOperation {
+	return &documentschema.InsertOperation{Document: canon.Encode(op.Document), IfRevision: op.IfRevision}
+}
+
+func replaceOp(op Op) *documentschema.ReplaceOperation {
+	return &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision}
+}
+
+func updateOp(op Op) *documentschema.UpdateOperation {
+	return &documentschema.UpdateOperation{Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision}
+}
+
+func deleteOp(op Op) *documentschema.DeleteOperation {
+	return &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision}
+}
+
 // wireEncoding is how documents and ids travel: as the bytes that are proved.
 const wireEncoding = documentschema.Encoding_ENCODING_CBOR
 
-// answer is what the four write responses share.
+// answer is what the write responses share.
 type answer interface {
 	GetResults() []*documentschema.WriteResult
 	GetState() *documentschema.State
 	GetStateProof() []byte
 }
 
-// write does all the operations or none. Behind the call, no error says that they
-// were not done.
+// write does operations of one kind on one collection.
 func (c *Client) write(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
+	what := fmt.Sprintf("%s of %d documents in %s", kind, len(ops), collection)
+	if len(ops) == 1 {
+		what = fmt.Sprintf("%s of a document in %s", kind, collection)
+	}
+	steps := make([]Step, len(ops))
+	for i, op := range ops {
+		steps[i] = Step{Kind: kind, Collection: collection, Op: op}
+	}
+	return c.steps(ctx, what, steps, func(steps []Step, trusted *uint64) (answer, error) {
+		sent := make([]Op, len(steps))
+		for i := range steps {
+			sent[i] = steps[i].Op
+		}
+		return call(sent, trusted)
+	})
+}
+
+// steps does all the operations or none. Behind the call, no error says that they
+// were not done.
+func (c *Client) steps(ctx context.Context, what string, steps []Step, call func([]Step, *uint64) (answer, error)) ([]Document, error) {
 	answered := false
-	documents, err := c.tryWrite(ctx, collection, kind, ops, func(ops []Op, trusted *uint64) (answer, error) {
-		got, err := call(ops, trusted)
+	documents, err := c.trySteps(ctx, what, steps, func(steps []Step, trusted *uint64) (answer, error) {
+		got, err := call(steps, trusted)
 		answered = wasAnswered(err)
 		return got, err
 	})
@@ -92,17 +150,14 @@ func wasAnswered(err error) bool {
 
 func maybeWritten(err error) error { return fmt.Errorf("%w (%w)", err, ErrMaybeWritten) }
 
-func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Operation, ops []Op, call func([]Op, *uint64) (answer, error)) ([]Document, error) {
-	what := fmt.Sprintf("%s of %d documents in %s", kind, len(ops), collection)
-	if len(ops) == 1 {
-		what = fmt.Sprintf("%s of a document in %s", kind, collection)
-	}
-	sent := make([]Op, len(ops))
-	for i := range ops {
-		var err error
-		if sent[i], err = prepared(kind, ops[i]); err != nil {
+func (c *Client) trySteps(ctx context.Context, what string, steps []Step, call func([]Step, *uint64) (answer, error)) ([]Document, error) {
+	sent := make([]Step, len(steps))
+	for i, step := range steps {
+		op, err := prepared(step.Kind, step.Op)
+		if err != nil {
 			return nil, fmt.Errorf("%w: %s: operation %d: %w", ErrInvalid, what, i, err)
 		}
+		sent[i] = Step{Kind: step.Kind, Collection: step.Collection, Op: op}
 	}
 	e, err := c.begin(ctx)
 	if err != nil {
@@ -116,21 +171,22 @@ func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Ope
 		return nil, refusedf(what, proof.CheckReceipt, "%d results for %d operations", len(got.GetResults()), len(sent))
 	}
 	if e.unverified {
-		return unverifiedResults(collection, sent, got.GetResults())
+		return unverifiedResults(sent, got.GetResults())
 	}
 	if err := e.anchor(got.GetState(), got.GetStateProof()); err != nil {
 		return nil, err
 	}
-	documents := make([]Document, len(sent))
+	documents, ids := make([]Document, len(sent)), map[string]uint32{} // of collections
 	for i, r := range got.GetResults() {
-		doc, err := e.receipt(collection, kind, sent[i], r)
+		doc, err := e.receipt(sent[i].Collection, sent[i].Kind, sent[i].Op, r)
 		if err != nil {
 			return nil, fmt.Errorf("operation %d: %w", i, err)
 		}
-		if doc.CollectionID != documents[0].CollectionID && i > 0 {
-			return nil, refusedf(what, proof.CheckCollectionID, "collections %d and %d for one request", documents[0].CollectionID, doc.CollectionID)
+		id, known := ids[doc.Collection]
+		if known && id != doc.CollectionID {
+			return nil, refusedf(what, proof.CheckCollectionID, "collections %d and %d for one request", id, doc.CollectionID)
 		}
-		documents[i] = *doc
+		documents[i], ids[doc.Collection] = *doc, doc.CollectionID
 	}
 	if err := distinct(what, documents); err != nil {
 		return nil, err
@@ -141,6 +197,9 @@ func (c *Client) tryWrite(ctx context.Context, collection string, kind proof.Ope
 // prepared checks an operation and completes it: its id stands in ID and in the
 // document's _id, or in neither.
 func prepared(kind proof.Operation, op Op) (Op, error) {
+	if kind < proof.Insert || kind > proof.Delete {
+		return op, fmt.Errorf("%d is no operation", kind)
+	}
 	if kind == proof.Insert || kind == proof.Replace {
 		if op.Document.Kind() != value.KindObject {
 			return op, fmt.Errorf("the document is of type %s, not an object", op.Document.Kind())
@@ -226,7 +285,7 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 func distinct(what string, documents []Document) error {
 	seen := make(map[string]bool, len(documents))
 	for i := range documents {
-		key := string(canon.Encode(documents[i].ID))
+		key := documents[i].Collection + "\x00" + string(canon.Encode(documents[i].ID))
 		if seen[key] {
 			return refusedf(what, proof.CheckReceipt, "two results are about document %s", jsonOf(documents[i].ID))
 		}
@@ -235,19 +294,19 @@ func distinct(what string, documents []Document) error {
 	return nil
 }
 
-func unverifiedResults(collection string, ops []Op, results []*documentschema.WriteResult) ([]Document, error) {
-	documents := make([]Document, len(ops))
+func unverifiedResults(steps []Step, results []*documentschema.WriteResult) ([]Document, error) {
+	documents := make([]Document, len(steps))
 	for i, r := range results {
 		id, err := canon.Decode(r.GetId())
 		if err != nil {
 			return nil, fmt.Errorf("docclient: result %d: id: %w", i, err)
 		}
 		documents[i] = Document{
-			Collection: collection, ID: id, Revision: r.GetRevision(), Tx: r.GetTransaction(), Time: r.GetTime().AsTime(),
+			Collection: steps[i].Collection, ID: id, Revision: r.GetRevision(), Tx: r.GetTransaction(), Time: r.GetTime().AsTime(),
 			Operation: proof.Operation(r.GetOperation()),
 		}
-		if !ops[i].Document.IsNull() {
-			documents[i].Value = ops[i].Document.With(idField, id)
+		if !steps[i].Document.IsNull() {
+			documents[i].Value = steps[i].Document.With(idField, id)
 		}
 	}
 	return documents, nil

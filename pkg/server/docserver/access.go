@@ -33,6 +33,7 @@ var methods = map[string]access{
 	schema.DocumentService_Replace_FullMethodName:              {auth.PermissionRW, true},
 	schema.DocumentService_Update_FullMethodName:               {auth.PermissionRW, true},
 	schema.DocumentService_Delete_FullMethodName:               {auth.PermissionRW, true},
+	schema.DocumentService_Transact_FullMethodName:             {auth.PermissionRW, true},
 	schema.DocumentService_UpdateMatching_FullMethodName:       {auth.PermissionRW, true},
 	schema.DocumentService_DeleteMatching_FullMethodName:       {auth.PermissionRW, true},
 	schema.DocumentService_GetCollection_FullMethodName:        {auth.PermissionR, false},

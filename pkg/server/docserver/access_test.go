@@ -75,6 +75,12 @@ var calls = []struct {
 		_, err := c.Update(ctx, &schema.UpdateRequest{Collection: "things", Operations: []*schema.UpdateOperation{{Id: []byte("1"), Patch: []byte(`{"n":3}`)}}})
 		return err
 	}},
+	{schema.DocumentService_Transact_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.Transact(ctx, &schema.TransactRequest{Operations: []*schema.TransactOperation{
+			{Collection: "things", Operation: &schema.TransactOperation_Update{Update: &schema.UpdateOperation{Id: []byte("1"), Patch: []byte(`{"n":3}`)}}},
+		}})
+		return err
+	}},
 	{schema.DocumentService_UpdateMatching_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.UpdateMatching(ctx, &schema.UpdateMatchingRequest{Collection: "things", Filter: []byte(`{"n":3}`), Patch: []byte(`{"n":4}`)})
 		return err

@@ -89,11 +89,7 @@ func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encodin
 // Insert implements [schema.DocumentServiceServer].
 func (s *service) Insert(ctx context.Context, r *schema.InsertRequest) (*schema.InsertResponse, error) {
 	w, err := s.write(ctx, schema.DocumentService_Insert_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
-		func(i int) (document.Op, error) {
-			o := r.Operations[i]
-			doc, err := decode(r.Encoding, "document", o.GetDocument())
-			return document.Op{Operation: proof.Insert, Collection: r.Collection, Document: doc, IfRevision: o.IfRevision}, err
-		})
+		func(i int) (document.Op, error) { return insertOp(r.Encoding, r.Collection, r.Operations[i]) })
 	if err != nil {
 		return nil, err
 	}
@@ -103,16 +99,7 @@ func (s *service) Insert(ctx context.Context, r *schema.InsertRequest) (*schema.
 // Replace implements [schema.DocumentServiceServer].
 func (s *service) Replace(ctx context.Context, r *schema.ReplaceRequest) (*schema.ReplaceResponse, error) {
 	w, err := s.write(ctx, schema.DocumentService_Replace_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
-		func(i int) (document.Op, error) {
-			o := r.Operations[i]
-			op := document.Op{Operation: proof.Replace, Collection: r.Collection, IfRevision: o.IfRevision}
-			var err error
-			if op.ID, err = decodeID(r.Encoding, "id", o.GetId(), true); err != nil {
-				return op, err
-			}
-			op.Document, err = decode(r.Encoding, "document", o.GetDocument())
-			return op, err
-		})
+		func(i int) (document.Op, error) { return replaceOp(r.Encoding, r.Collection, r.Operations[i]) })
 	if err != nil {
 		return nil, err
 	}
@@ -122,16 +109,7 @@ func (s *service) Replace(ctx context.Context, r *schema.ReplaceRequest) (*schem
 // Update implements [schema.DocumentServiceServer].
 func (s *service) Update(ctx context.Context, r *schema.UpdateRequest) (*schema.UpdateResponse, error) {
 	w, err := s.write(ctx, schema.DocumentService_Update_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
-		func(i int) (document.Op, error) {
-			o := r.Operations[i]
-			op := document.Op{Operation: proof.Update, Collection: r.Collection, IfRevision: o.IfRevision}
-			var err error
-			if op.ID, err = decodeID(r.Encoding, "id", o.GetId(), false); err != nil {
-				return op, err
-			}
-			op.Patch, err = decode(r.Encoding, "patch", o.GetPatch())
-			return op, err
-		})
+		func(i int) (document.Op, error) { return updateOp(r.Encoding, r.Collection, r.Operations[i]) })
 	if err != nil {
 		return nil, err
 	}
@@ -141,13 +119,62 @@ func (s *service) Update(ctx context.Context, r *schema.UpdateRequest) (*schema.
 // Delete implements [schema.DocumentServiceServer].
 func (s *service) Delete(ctx context.Context, r *schema.DeleteRequest) (*schema.DeleteResponse, error) {
 	w, err := s.write(ctx, schema.DocumentService_Delete_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
-		func(i int) (document.Op, error) {
-			o := r.Operations[i]
-			id, err := decodeID(r.Encoding, "id", o.GetId(), false)
-			return document.Op{Operation: proof.Delete, Collection: r.Collection, ID: id, IfRevision: o.IfRevision}, err
-		})
+		func(i int) (document.Op, error) { return deleteOp(r.Encoding, r.Collection, r.Operations[i]) })
 	if err != nil {
 		return nil, err
 	}
 	return &schema.DeleteResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
+
+// Transact implements [schema.DocumentServiceServer].
+func (s *service) Transact(ctx context.Context, r *schema.TransactRequest) (*schema.TransactResponse, error) {
+	w, err := s.write(ctx, schema.DocumentService_Transact_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) {
+			switch o := r.Operations[i]; of := o.GetOperation().(type) {
+			case *schema.TransactOperation_Insert:
+				return insertOp(r.Encoding, o.Collection, of.Insert)
+			case *schema.TransactOperation_Replace:
+				return replaceOp(r.Encoding, o.Collection, of.Replace)
+			case *schema.TransactOperation_Update:
+				return updateOp(r.Encoding, o.Collection, of.Update)
+			case *schema.TransactOperation_Delete:
+				return deleteOp(r.Encoding, o.Collection, of.Delete)
+			default:
+				return document.Op{}, fmt.Errorf("%w: it says not what is to be done", document.ErrInvalidDocument)
+			}
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &schema.TransactResponse{Results: w.results, State: w.state, StateProof: w.stateProof}, nil
+}
+
+func insertOp(encoding schema.Encoding, collection string, o *schema.InsertOperation) (document.Op, error) {
+	doc, err := decode(encoding, "document", o.GetDocument())
+	return document.Op{Operation: proof.Insert, Collection: collection, Document: doc, IfRevision: o.IfRevision}, err
+}
+
+func replaceOp(encoding schema.Encoding, collection string, o *schema.ReplaceOperation) (document.Op, error) {
+	op := document.Op{Operation: proof.Replace, Collection: collection, IfRevision: o.IfRevision}
+	var err error
+	if op.ID, err = decodeID(encoding, "id", o.GetId(), true); err != nil {
+		return op, err
+	}
+	op.Document, err = decode(encoding, "document", o.GetDocument())
+	return op, err
+}
+
+func updateOp(encoding schema.Encoding, collection string, o *schema.UpdateOperation) (document.Op, error) {
+	op := document.Op{Operation: proof.Update, Collection: collection, IfRevision: o.IfRevision}
+	var err error
+	if op.ID, err = decodeID(encoding, "id", o.GetId(), false); err != nil {
+		return op, err
+	}
+	op.Patch, err = decode(encoding, "patch", o.GetPatch())
+	return op, err
+}
+
+func deleteOp(encoding schema.Encoding, collection string, o *schema.DeleteOperation) (document.Op, error) {
+	id, err := decodeID(encoding, "id", o.GetId(), false)
+	return document.Op{Operation: proof.Delete, Collection: collection, ID: id, IfRevision: o.IfRevision}, err
 }
