@@ -23,9 +23,10 @@ const (
 
 // children are what the test binary does instead of testing, by name.
 var children = map[string]func(dir string) error{
-	"write until killed": writeUntilKilled,
-	"hold the folder":    holdFolder,
-	"compact":            compactWhileWorking,
+	"write until killed":            writeUntilKilled,
+	"write everywhere until killed": writeEverywhereUntilKilled,
+	"hold the folder":               holdFolder,
+	"compact":                       compactWhileWorking,
 }
 
 func TestMain(m *testing.M) {
