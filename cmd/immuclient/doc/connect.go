@@ -43,9 +43,16 @@ func (f *flags) connect(ctx context.Context, c *cobra.Command) (*docclient.Clien
 	// Whatever is asked for, the server must be the one that is trusted, with a
 	// ledger that continues what is trusted of it.
 	if _, err := client.State(ctx); err != nil {
-		return nil, errors.Join(advise(err), client.Close(ctx))
+		return nil, errors.Join(advise(err), goodbye(ctx, client))
 	}
 	return client, nil
+}
+
+// goodbye ends the session, even when ctx has ended.
+func goodbye(ctx context.Context, client *docclient.Client) error {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return client.Close(closing)
 }
 
 // askPassword prompts on the terminal; standard input may hold documents and is

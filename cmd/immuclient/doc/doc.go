@@ -203,10 +203,7 @@ func (f *flags) connected(c *cobra.Command, run func(ctx context.Context, client
 			return err
 		}
 		defer func() {
-			// The session ends even when ctx has.
-			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-			defer cancel()
-			if cerr := client.Close(closing); err == nil {
+			if cerr := goodbye(ctx, client); err == nil {
 				err = cerr
 			}
 		}()
