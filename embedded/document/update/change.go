@@ -82,6 +82,12 @@ func (c Change) ID() (id value.Value, ok bool) {
 	return m.patch.Get(idField)
 }
 
+// Dated reports whether the change gives documents the time.
+func (c Change) Dated() bool {
+	o, ok := c.form.(*operators)
+	return ok && o.dated
+}
+
 // Size is how many bytes the change takes in memory, roughly.
 func (c Change) Size() int { return c.size }
 

@@ -12,7 +12,10 @@ import (
 )
 
 // operators are the update operators of a change, as a tree of their paths.
-type operators struct{ root *node }
+type operators struct {
+	root  *node
+	dated bool // there is a $currentDate
+}
 
 // operator is what is done at a path. present is false where there is no value; so it is in the result if keep is false.
 type operator interface {
@@ -92,7 +95,8 @@ func parseOperators(v value.Value) (*operators, error) {
 		}
 	}
 	b.root.sort()
-	return &operators{b.root}, nil
+	_, dated := v.Get("$currentDate")
+	return &operators{b.root, dated}, nil
 }
 
 func empty(v value.Value) string {
