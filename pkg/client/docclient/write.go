@@ -30,18 +30,21 @@ func (c *Client) Replace(ctx context.Context, collection string, ops ...Op) ([]D
 	return c.write(ctx, collection, proof.Replace, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.ReplaceRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision, IfMatches: op.condition()})
 		}
 		return c.service.Replace(ctx, req)
 	})
 }
 
-// Update applies merge patches (RFC 7396) to existing documents, all or none.
+// Update changes documents, all or none; see Op.Patch.
 func (c *Client) Update(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
 	return c.write(ctx, collection, proof.Update, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.UpdateRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.UpdateOperation{Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, &documentschema.UpdateOperation{
+				Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision,
+				Upsert: op.Upsert, IfMatches: op.condition(), ReturnDocument: op.Return.proto(trusted == nil),
+			})
 		}
 		return c.service.Update(ctx, req)
 	})
@@ -52,7 +55,7 @@ func (c *Client) Delete(ctx context.Context, collection string, ops ...Op) ([]Do
 	return c.write(ctx, collection, proof.Delete, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.DeleteRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision})
+			req.Operations = append(req.Operations, &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision, IfMatches: op.condition()})
 		}
 		return c.service.Delete(ctx, req)
 	})
@@ -155,13 +158,10 @@ func prepared(kind proof.Operation, op Op) (Op, error) {
 			op.Document = op.Document.With(idField, op.ID)
 		}
 	}
-	if kind == proof.Update && op.Patch.Kind() != value.KindObject {
-		return op, fmt.Errorf("the patch is of type %s, not an object", op.Patch.Kind())
-	}
 	if kind != proof.Insert && op.ID.IsNull() {
 		return op, fmt.Errorf("no id")
 	}
-	return op, nil
+	return preparedChange(kind, op)
 }
 
 // receipt verifies that one result proves what the operation asked for
@@ -180,6 +180,9 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 		return nil, refusedf(what, proof.CheckID, "the id made by the server is not a UUID version 7")
 	}
 	expect := proof.Expect{Collection: collection, ID: id, Operation: kind, WholeDocument: true}
+	if op.Upsert {
+		expect.Operation = 0 // one of two, see updated
+	}
 	if op.IfRevision != nil {
 		expect.Revision = *op.IfRevision + 1
 	}
@@ -211,8 +214,8 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 			return nil, refusedf(what, proof.CheckReceipt, "the proved document is not the one that was sent")
 		}
 	case proof.Update:
-		if doc.Value.Kind() != value.KindObject || !value.Equal(value.MergePatch(doc.Value, op.Patch), doc.Value) {
-			return nil, refusedf(what, proof.CheckReceipt, "the patch that was sent is not in the proved document")
+		if err := e.updated(what, op, doc, v, r); err != nil {
+			return nil, err
 		}
 	case proof.Delete:
 		if !v.Tombstone {
@@ -246,8 +249,18 @@ func unverifiedResults(collection string, ops []Op, results []*documentschema.Wr
 			Collection: collection, ID: id, Revision: r.GetRevision(), Tx: r.GetTransaction(), Time: r.GetTime().AsTime(),
 			Operation: proof.Operation(r.GetOperation()),
 		}
-		if !ops[i].Document.IsNull() {
+		switch returned := r.GetDocument(); {
+		case !ops[i].Document.IsNull():
 			documents[i].Value = ops[i].Document.With(idField, id)
+		case returned == nil:
+		case ops[i].Return == ReturnBefore:
+			if documents[i].Before, err = fromWire(collection, returned); err != nil {
+				return nil, err
+			}
+		default:
+			if documents[i].Value, err = canon.Decode(returned.GetDocument()); err != nil {
+				return nil, fmt.Errorf("docclient: result %d: document: %w", i, err)
+			}
 		}
 	}
 	return documents, nil
