@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/codenotary/immudb v1.11.1
+	github.com/evanphx/json-patch/v5 v5.9.11
 	github.com/fxamacker/cbor/v2 v2.9.6
 	github.com/gofrs/flock v0.13.1
 	github.com/golang/protobuf v1.5.4

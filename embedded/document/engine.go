@@ -39,7 +39,8 @@ type Engine struct {
 	author  string
 	st      *store.ImmuStore
 	path    string
-	times   *ledgerClock // nil if the database leaves times out of its ledger
+	times   *ledgerClock     // nil if the database leaves times out of its ledger
+	clock   func() time.Time // of updates that give documents the time
 	source  *view.Source
 	ledger  *ledger.Ledger
 	replica atomic.Bool
@@ -94,11 +95,13 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 		opts.clock = time.Now
 	}
 	var times *ledgerClock
+	clock := opts.clock
 	if !opts.FixedTime {
 		var err error
 		if times, err = newLedgerClock(st, opts.clock); err != nil {
 			return nil, err
 		}
+		clock = times.now
 	}
 	if err := discardUncleanTimestamp(opts.Path); err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func attach(st *store.ImmuStore, opts AttachOptions, mapper store.EntryMapper) (
 		return nil, fmt.Errorf("opening the index of documents: %w", err)
 	}
 	e := &Engine{
-		name: opts.Name, st: st, path: opts.Path, times: times,
+		name: opts.Name, st: st, path: opts.Path, times: times, clock: clock,
 		source: view.NewSource(st, prefix, view.Options{
 			OverlayBytes: cmp.Or(opts.OverlayBytes, DefaultOptions().OverlayBytes),
 			CacheBytes:   opts.CacheBytes,
@@ -161,7 +164,7 @@ func (e *Engine) start(replica bool) bool {
 	if e.replica.Load() != replica {
 		return false
 	}
-	e.seq = sequencer.New(e.st, e.source, replica || e.held.Load() != nil)
+	e.seq = sequencer.New(e.st, e.source, e.clock, replica || e.held.Load() != nil)
 	e.building.Go(e.build)
 	e.builder.wake()
 	return true

@@ -61,6 +61,9 @@ var (
 	// ErrRevisionConflict: the newest revision is not the expected one; as a
 	// [RevisionError] it names both.
 	ErrRevisionConflict = sequencer.ErrRevisionConflict
+	// ErrPrecondition: the newest revision does not match the filter of a write, or
+	// fails a test of its JSON Patch.
+	ErrPrecondition = sequencer.ErrPrecondition
 	// ErrRepeatedDocument: one transaction names a document twice.
 	ErrRepeatedDocument = sequencer.ErrRepeatedDocument
 	// ErrInvalidID: the value cannot be a document id.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -56,11 +57,14 @@ func TestBadWrites(t *testing.T) {
 		"duplicate id":       {op(proof.Insert, a, object, none), document.ErrDuplicateID, `document "a"`},
 		"not an object":      {op(proof.Insert, none, value.Int(1), none), document.ErrInvalidDocument, "must be an object"},
 		"no document":        {op(proof.Replace, a, none, none), document.ErrInvalidDocument, "must be an object"},
-		"no patch":           {op(proof.Update, a, none, none), document.ErrInvalidDocument, "must be an object"},
+		"no patch":           {op(proof.Update, a, none, none), update.ErrInvalid, "an update is an object, or a list of operations, not null"},
 		"two ids":            {op(proof.Insert, a, parse(t, `{"_id":"b"}`), none), document.ErrIDMismatch, `"b" is not "a"`},
 		"two equal numbers":  {op(proof.Insert, value.Int(1), parse(t, `{"_id":1.0}`), none), document.ErrIDMismatch, ""},
 		"patched id":         {op(proof.Update, a, none, parse(t, `{"_id":"b"}`)), document.ErrIDMismatch, `change _id to "b"`},
-		"update operator":    {op(proof.Update, a, none, parse(t, `{"$set":{"b":1}}`)), document.ErrInvalidDocument, "cannot set $set"},
+		"update operator":    {op(proof.Update, a, none, parse(t, `{"$seta":{"b":1}}`)), update.ErrInvalid, "/$seta: unknown operator $seta"},
+		"unsuitable update":  {op(proof.Update, a, none, parse(t, `{"$inc":{"_id.b":1}}`)), update.ErrInvalid, "_id cannot be changed"},
+		"upsert by insert":   {document.Op{Operation: proof.Insert, Collection: "c", Document: object, Upsert: true}, document.ErrInvalidOptions, "only an update"},
+		"insert if":          {document.Op{Operation: proof.Insert, Collection: "c", Document: object, If: where(t, `{"a":1}`)}, document.ErrInvalidOptions, "no document"},
 		"patch without id":   {op(proof.Update, a, none, parse(t, `{"_id":null}`)), document.ErrIDMismatch, "null"},
 		"id of a bad kind":   {op(proof.Insert, none, parse(t, `{"_id":[1]}`), none), document.ErrInvalidID, "array"},
 		"null id":            {op(proof.Insert, none, parse(t, `{"_id":null}`), none), document.ErrInvalidID, "null"},
@@ -71,7 +75,7 @@ func TestBadWrites(t *testing.T) {
 		"delete without id":  {op(proof.Delete, none, none, none), document.ErrInvalidID, "null"},
 		"delete what is not": {op(proof.Delete, value.String("b"), none, none), document.ErrNotFound, `document "b"`},
 		"too deep":           {op(proof.Insert, none, deep, none), document.ErrInvalidDocument, "100"},
-		"patched too deep":   {op(proof.Update, a, none, deep), document.ErrInvalidDocument, "100"},
+		"patched too deep":   {op(proof.Update, a, none, deep), update.ErrInapplicable, "100"},
 		"too large":          {op(proof.Insert, none, large, none), document.ErrTooLarge, fmt.Sprintf("the limit is %d", 16<<20)},
 		"patched too large":  {op(proof.Update, a, none, large), document.ErrTooLarge, fmt.Sprintf("the limit is %d", 16<<20)},
 		"no operation":       {op(0, a, object, none), document.ErrInvalidDocument, "unknown operation 0"},

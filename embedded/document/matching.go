@@ -8,6 +8,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/sequencer"
 	"github.com/immudoc/immudoc/internal/view"
@@ -41,8 +42,8 @@ type Matched struct {
 	FirstGone value.Value
 }
 
-// UpdateMatching applies a merge patch (RFC 7396) to the documents that match a
-// filter, all in one transaction or none. What it leaves is what it would have left
+// UpdateMatching applies a change, in any form that package update reads, to the
+// documents that match a filter, all in one transaction or none. What it leaves is what it would have left
 // had it been done at Matched.At, before all later writes: if one of the documents
 // that matched then was changed before it could be written, everything is looked at
 // anew, a number of times; then the error is ErrRevisionConflict. A document that
@@ -75,8 +76,7 @@ type Matching struct {
 	operation  proof.Operation
 	collection string
 	filter     filter.Filter
-	patch      value.Value
-	patchBytes int
+	change     update.Change
 	opts       MatchingOptions
 
 	engine *Engine // on which it has its turn; nil if it has none
@@ -105,15 +105,17 @@ type match struct {
 
 // NewUpdateMatching prepares the update of the documents that match a filter.
 func NewUpdateMatching(collection string, f filter.Filter, patch value.Value, opts MatchingOptions) (*Matching, error) {
-	if own, has := patch.Get(IDField); patch.Kind() == value.KindObject && has {
-		return nil, fmt.Errorf("%w: a patch cannot change _id to %s", ErrIDMismatch, own.AppendJSON(nil))
-	}
 	m, err := newMatching(proof.Update, collection, f, opts)
 	if err != nil {
 		return nil, err
 	}
-	m.patch, m.patchBytes, err = checkPatch(patch, value.Null())
-	return m, err
+	if m.change, err = parseChange(patch); err != nil {
+		return nil, err
+	}
+	if own, has := m.change.ID(); has {
+		return nil, changesID(own)
+	}
+	return m, nil
 }
 
 // NewDeleteMatching prepares the deletion of the documents that match a filter.
@@ -276,10 +278,10 @@ func (m *Matching) write(ctx context.Context, e *Engine, author string) ([]*Docu
 		revision := m.found[i].revision
 		ops[i] = &sequencer.Op{
 			Kind: m.operation, Collection: m.collection, CollectionID: m.collectionID, ID: m.found[i].id,
-			Patch: m.patch, IfRevision: &revision, Author: author,
+			Change: m.change, IfRevision: &revision, Author: author,
 		}
 	}
-	ops[0].PatchBytes = m.patchBytes // they share it
+	ops[0].MemoryBytes = m.change.Size() // they share it
 	return e.applyPrepared(ctx, ops)
 }
 

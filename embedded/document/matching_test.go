@@ -16,6 +16,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -115,8 +116,9 @@ func TestChangesByFilterThatAreRefused(t *testing.T) {
 		"an unknown collection":     {collection: "nowhere", is: document.ErrCollectionNotFound},
 		"an append-only collection": {collection: "log", is: document.ErrAppendOnly},
 		"a patch of an id":          {collection: "c", patch: `{"_id":1}`, is: document.ErrIDMismatch},
-		"a patch that is none":      {collection: "c", patch: `[]`, is: document.ErrInvalidDocument},
-		"an operator":               {collection: "c", patch: `{"$set":{"a":1}}`, is: document.ErrInvalidDocument},
+		"a patch that is none":      {collection: "c", patch: `5`, is: update.ErrInvalid},
+		"an unknown operator":       {collection: "c", patch: `{"$seta":{"a":1}}`, is: update.ErrInvalid},
+		"an unsuitable operator":    {collection: "c", patch: `{"$push":{"even":1}}`, is: update.ErrInapplicable},
 		"a negative limit":          {collection: "c", opts: document.MatchingOptions{Limit: -1}, is: document.ErrInvalidOptions},
 		"an impossible id":          {collection: "c", opts: document.MatchingOptions{After: parse(t, `1.5`)}, is: document.ErrInvalidID},
 	} {

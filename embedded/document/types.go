@@ -65,11 +65,18 @@ type Op struct {
 	ID value.Value
 	// Document is the object to insert or to replace with.
 	Document value.Value
-	// Patch is the RFC 7396 merge patch of an update.
+	// Patch is the change of an update, in any form that package update reads: a
+	// merge patch, update operators, or a JSON Patch.
 	Patch value.Value
+	// Upsert lets an update insert a document where there is none: what the change
+	// makes of an object that has nothing but the _id.
+	Upsert bool
 	// IfRevision, when set, is the revision the document must be at; 0 means an
 	// id that was never used.
 	IfRevision *uint64
+	// If is a filter that the document must match, or the error is
+	// ErrPrecondition. An upsert that inserts has no document to match.
+	If filter.Filter
 }
 
 // Document is one revision of a document, read from the ledger or just

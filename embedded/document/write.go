@@ -3,13 +3,13 @@ package document
 import (
 	"context"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
@@ -57,8 +57,8 @@ func (e *Engine) Replace(ctx context.Context, collection string, id, doc value.V
 	return e.one(ctx, Op{Operation: proof.Replace, Collection: collection, ID: id, Document: doc})
 }
 
-// Update applies a merge patch (RFC 7396) to the newest revision of a document.
-// Keys at its top that begin with $ are refused: they are kept for operators.
+// Update applies a change, in any form that package update reads, to the newest
+// revision of a document.
 func (e *Engine) Update(ctx context.Context, collection string, id, patch value.Value) (*Document, error) {
 	return e.one(ctx, Op{Operation: proof.Update, Collection: collection, ID: id, Patch: patch})
 }
@@ -151,15 +151,29 @@ func prepare(op *Op, cat *catalog.Catalog, author string) (*sequencer.Op, error)
 			return nil, err
 		}
 	case proof.Update:
-		if s.Patch, s.PatchBytes, err = checkPatch(op.Patch, op.ID); err != nil {
+		if s.Change, err = parseChange(op.Patch); err != nil {
 			return nil, err
 		}
+		if own, has := s.Change.ID(); has && !value.Equal(own, op.ID) {
+			return nil, changesID(own)
+		}
+		s.Upsert, s.MemoryBytes = op.Upsert, s.Change.Size()
 	case proof.Delete:
 	default:
 		return nil, fmt.Errorf("%w: unknown operation %d", ErrInvalidDocument, op.Operation)
 	}
 	if err := keys.CheckID(s.ID); err != nil {
 		return nil, err
+	}
+	switch {
+	case op.Upsert && op.Operation != proof.Update:
+		return nil, fmt.Errorf("%w: only an update can insert where there is no document", ErrInvalidOptions)
+	case op.If.Empty():
+	case op.Operation == proof.Insert:
+		return nil, fmt.Errorf("%w: an insert has no document that a filter could match", ErrInvalidOptions)
+	default:
+		s.If = op.If
+		s.MemoryBytes += op.If.Size()
 	}
 	if s.Body != nil {
 		if err := s.Prepare(coll, cat.Indexes(coll.ID)); err != nil {
@@ -195,24 +209,18 @@ func splitID(doc, id value.Value, mayGenerate bool) (value.Value, []byte, error)
 	return id, body, nil
 }
 
-// checkPatch returns a merge patch without the id and its size in canonical form.
-func checkPatch(patch, id value.Value) (value.Value, int, error) {
-	if patch.Kind() != value.KindObject {
-		return patch, 0, fmt.Errorf("%w: a merge patch must be an object, not of type %s", ErrInvalidDocument, patch.Kind())
+// parseChange reads the change of an update.
+func parseChange(patch value.Value) (update.Change, error) {
+	change, err := update.Parse(patch)
+	if err != nil {
+		return change, err
 	}
-	if own, has := patch.Get(IDField); has && !value.Equal(own, id) {
-		return patch, 0, fmt.Errorf("%w: a patch cannot change _id to %s", ErrIDMismatch, own.AppendJSON(nil))
+	if size := len(canon.Encode(patch)); size > record.MaxBody {
+		return change, fmt.Errorf("%w: the patch has %d bytes in canonical form, the limit is %d", ErrTooLarge, size, record.MaxBody)
 	}
-	for key := range patch.Members() {
-		if strings.HasPrefix(key, "$") {
-			return patch, 0, fmt.Errorf("%w: a merge patch cannot set %s: update operators come with a later release; "+
-				`name the properties themselves, as in {"a":1}`, ErrInvalidDocument, key)
-		}
-	}
-	patch = patch.Without(IDField)
-	size := len(canon.Encode(patch))
-	if size > record.MaxBody {
-		return patch, 0, fmt.Errorf("%w: the patch has %d bytes in canonical form, the limit is %d", ErrTooLarge, size, record.MaxBody)
-	}
-	return patch, size, nil
+	return change, nil
+}
+
+func changesID(to value.Value) error {
+	return fmt.Errorf("%w: a patch cannot change _id to %s", ErrIDMismatch, to.AppendJSON(nil))
 }

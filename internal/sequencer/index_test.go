@@ -51,7 +51,7 @@ func TestIndexLayout(t *testing.T) {
 	require.Empty(t, metadataOf(entries[2]))
 	require.Equal(t, proof.IndexEntryValue(first.Record.Seed, entries[2].Key()), f.value(entries[2]))
 
-	second := f.do(update("c", "a", "n", 2))[0]
+	second := f.do(updating("c", "a", "n", 2))[0]
 	entries = f.entries(second.Tx.ID)
 	require.Len(t, entries, 4)
 	require.Equal(t, indexEntry(t, ix, "a", 1), entries[2].Key())
@@ -60,7 +60,7 @@ func TestIndexLayout(t *testing.T) {
 	require.Equal(t, indexEntry(t, ix, "a", 2), entries[3].Key())
 	require.Equal(t, proof.IndexEntryValue(second.Record.Seed, entries[3].Key()), f.value(entries[3]))
 
-	third := f.do(update("c", "a", "other", 1))[0] // what stays is not written again
+	third := f.do(updating("c", "a", "other", 1))[0] // what stays is not written again
 	require.Len(t, f.entries(third.Tx.ID), 2)
 }
 
@@ -74,7 +74,7 @@ func TestDeletedEntriesGiveNothingAway(t *testing.T) {
 	const secret = 1234
 	f.do(insert("c", "a", secret))
 	f.do(insert("c", "b", secret))
-	changed, removed := f.do(update("c", "a", "n", 1))[0], f.do(remove("c", "b"))[0]
+	changed, removed := f.do(updating("c", "a", "n", 1))[0], f.do(remove("c", "b"))[0]
 	for id, shown := range map[string]Result{"a": changed, "b": removed} {
 		digest := func(key, value []byte) proof.Hash { return proof.EntryDigest([]byte{0x00}, key, value) }
 		entries := f.entries(shown.Tx.ID)[2:]

@@ -105,8 +105,8 @@ func TestOverload(t *testing.T) {
 	for range 3 {
 		answers = append(answers, f.queue(ctx, large))
 	}
-	patched := update("c", "held", "n", 1)
-	patched.PatchBytes = maxQueuedBytes / 4
+	patched := updating("c", "held", "n", 1)
+	patched.MemoryBytes = maxQueuedBytes / 4
 	answers = append(answers, f.queue(ctx, patched))
 	_, err := f.s.Do(t.Context(), []*Op{insert("c", "a", 1)})
 	require.ErrorIs(t, err, ErrOverloaded)
@@ -201,7 +201,7 @@ func TestStoreIsFull(t *testing.T) {
 	held := f.hold()
 	var answers []chan answer
 	for i := range 40 {
-		answers = append(answers, f.queue(context.Background(), update("c", "hot", "n", i)))
+		answers = append(answers, f.queue(context.Background(), updating("c", "hot", "n", i)))
 	}
 	before := f.st.LastPrecommittedTxID()
 	require.NoError(t, f.st.AllowCommitUpto(before))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/enginetest"
@@ -53,7 +54,7 @@ func newFixture(t testing.TB, opts *store.Options) *fixture {
 		require.NoError(t, f.source.Close(ctx))
 	})
 	require.NoError(t, f.source.Reset(context.Background()))
-	f.s = New(f.st, f.source, false)
+	f.s = New(f.st, f.source, time.Now, false)
 	t.Cleanup(func() { f.s.Close(patience) })
 	return f
 }
@@ -132,17 +133,21 @@ func body(n int) []byte {
 	return canon.Encode(v)
 }
 
-func patch(key string, n int) value.Value {
-	v, _ := value.Object([]value.Member{{Key: key, Value: value.Int(int64(n))}})
-	return v
+func changeOf(v value.Value) update.Change {
+	c, _ := update.Parse(v)
+	return c
+}
+
+func patch(key string, n int) update.Change {
+	return changeOf(value.Null().With(key, value.Int(int64(n))))
 }
 
 func insert(collection, id string, n int) *Op {
 	return &Op{Kind: proof.Insert, Collection: collection, ID: value.String(id), Body: body(n), Author: "jo"}
 }
 
-func update(collection, id, key string, n int) *Op {
-	return &Op{Kind: proof.Update, Collection: collection, ID: value.String(id), Patch: patch(key, n), Author: "jo"}
+func updating(collection, id, key string, n int) *Op {
+	return &Op{Kind: proof.Update, Collection: collection, ID: value.String(id), Change: patch(key, n), Author: "jo"}
 }
 
 func remove(collection, id string) *Op {

@@ -1,14 +1,17 @@
 package sequencer
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/index"
@@ -27,6 +30,7 @@ var (
 	ErrRepeatedDocument   = errors.New("document occurs twice in one transaction")
 	ErrTooLarge           = index.ErrTooLarge
 	ErrInvalidDocument    = errors.New("invalid document")
+	ErrPrecondition       = errors.New("precondition failed")
 )
 
 // OpError says which operation of a request failed, and on what.
@@ -79,9 +83,11 @@ type Op struct {
 	CollectionID uint32
 	ID           value.Value // document id
 	Body         []byte      // insert, replace: the document without _id, canonical
-	Patch        value.Value // update: an RFC 7396 merge patch without _id
-	PatchBytes   int         // what the patch takes in memory, roughly
-	IfRevision   *uint64     // the revision that must be the newest, 0 for an id never used; nil for any
+	Change       update.Change
+	Upsert       bool          // update: where there is no document, insert what the change makes of none
+	IfRevision   *uint64       // the revision that must be the newest, 0 for an id never used; nil for any
+	If           filter.Filter // that the document must match, if there is one
+	MemoryBytes  int           // what Change and If take, roughly
 	Author       string
 
 	Define *catalog.Collection // create this collection; ID is ignored
@@ -141,8 +147,9 @@ func newRecord(kind proof.Operation, author string, body []byte, mode ptree.Mode
 }
 
 // record returns the record of the operation on a document whose newest record
-// is old (nil if there never was one).
-func (op *Op) record(coll *catalog.Collection, old *record.Record) (*record.Record, error) {
+// is old (nil if there never was one). now
+// is the time, for changes that want it.
+func (op *Op) record(ctx context.Context, coll *catalog.Collection, old *record.Record, now func() time.Time) (*record.Record, error) {
 	exists := old != nil && !old.IsTombstone()
 	var newest uint64
 	if old != nil {
@@ -153,44 +160,33 @@ func (op *Op) record(coll *catalog.Collection, old *record.Record) (*record.Reco
 		return nil, ErrDuplicateID
 	case op.IfRevision != nil && *op.IfRevision != newest:
 		return nil, &RevisionError{Expected: *op.IfRevision, Newest: newest}
-	case op.Kind != proof.Insert && !exists:
+	case op.Kind != proof.Insert && !exists && !op.Upsert:
 		return nil, ErrNotFound
-	case op.Kind != proof.Insert && coll.AppendOnly:
+	case op.Kind != proof.Insert && exists && coll.AppendOnly:
 		return nil, fmt.Errorf("%w: documents can only be inserted", ErrAppendOnly)
+	}
+	if exists {
+		if err := op.checkCondition(ctx, old); err != nil {
+			return nil, err
+		}
 	}
 	switch op.Kind {
 	case proof.Delete:
 		return newRecord(op.Kind, op.Author, nil, coll.Mode, coll.Compress)
 	case proof.Update:
-		body, err := patched(old, op.Patch)
+		kind := op.Kind
+		if !exists {
+			kind, old = proof.Insert, nil
+		}
+		body, err := op.changed(ctx, old, now)
 		if err != nil {
 			return nil, err
 		}
-		return newRecord(op.Kind, op.Author, body, coll.Mode, coll.Compress)
+		return newRecord(kind, op.Author, body, coll.Mode, coll.Compress)
 	default:
 		if op.prepared != nil && op.prepared.Mode == coll.Mode {
 			return op.prepared, nil
 		}
 		return newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
 	}
-}
-
-func patched(old *record.Record, patch value.Value) ([]byte, error) {
-	canonical, err := old.Canonical()
-	if err != nil {
-		return nil, err
-	}
-	doc, err := canon.Decode(canonical)
-	if err != nil {
-		return nil, fmt.Errorf("stored document: %w", err)
-	}
-	doc = value.MergePatch(doc, patch)
-	if doc.Kind() != value.KindObject {
-		return nil, fmt.Errorf("%w: a patch must be an object, not of type %s", ErrInvalidDocument, patch.Kind())
-	}
-	body := canon.Encode(doc)
-	if err := canon.Valid(body); err != nil { // depth may have grown
-		return nil, fmt.Errorf("%w: %w", ErrInvalidDocument, err)
-	}
-	return body, nil
 }

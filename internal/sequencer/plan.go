@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/codenotary/immudb/embedded/store"
 
@@ -48,6 +49,8 @@ type plan struct {
 	catalog *catalog.Catalog
 	live    *liveEntries // of the view
 	limits  limits
+	clock   func() time.Time
+	now     time.Time // of the round; zero until it is asked for
 	docs    map[string]*document
 	unique  map[string]*holders // by value, of what the round changes
 	touched map[string]int      // documents by key: wave that wrote their index entries only
@@ -98,10 +101,10 @@ type documentWrite struct {
 	bytes      int
 }
 
-func newPlan(v *view.View, live *liveEntries, l limits) *plan {
+func newPlan(v *view.View, live *liveEntries, l limits, clock func() time.Time) *plan {
 	cat := v.Extra().(*catalog.Catalog)
 	return &plan{
-		view: v, live: live, catalog: cat, format: cat.StoredFormat(), limits: l,
+		view: v, live: live, catalog: cat, format: cat.StoredFormat(), limits: l, clock: clock,
 		docs: map[string]*document{}, unique: map[string]*holders{}, touched: map[string]int{},
 	}
 }
@@ -210,10 +213,15 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (docum
 	if err != nil {
 		return documentWrite{}, nil, err
 	}
-	if before.gone != nil && op.Kind == proof.Update && !before.record.IsTombstone() {
-		return documentWrite{}, nil, fmt.Errorf("%w: there is nothing left to change; replace the document, or delete it", before.gone)
+	if before.gone != nil && !before.record.IsTombstone() {
+		switch {
+		case op.Kind == proof.Update:
+			return documentWrite{}, nil, fmt.Errorf("%w: there is nothing left to change; replace the document, or delete it", before.gone)
+		case !op.If.Empty():
+			return documentWrite{}, nil, fmt.Errorf("%w: there is nothing left that a filter could match", before.gone)
+		}
 	}
-	rec, err := op.record(coll, before.record)
+	rec, err := op.record(ctx, coll, before.record, p.time)
 	if err != nil {
 		return documentWrite{}, nil, err
 	}
@@ -234,6 +242,14 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (docum
 	}
 	hash := rec.Manifest(coll.ID, coll.Name, canon.Encode(op.ID)).Hash()
 	return documentWrite{collection: coll, key: key, record: rec, manifest: hash, index: index, bytes: size}, before, nil
+}
+
+// time is that of all changes of the round that give documents the time.
+func (p *plan) time() time.Time {
+	if p.now.IsZero() {
+		p.now = p.clock()
+	}
+	return p.now
 }
 
 // document returns the newest provisional revision of a document.

@@ -60,7 +60,7 @@ func TestDemotedInTime(t *testing.T) {
 	require.ErrorIs(t, a.err, ErrReplica)
 	require.NotErrorIs(t, a.err, ErrOutcomeUnknown)
 	f.promote()
-	f.do(update("c", "held", "n", 2))
+	f.do(updating("c", "held", "n", 2))
 	require.Len(t, f.history(coll, "held"), 2)
 	require.Nil(t, f.newest(coll.ID, "waiting"))
 }
@@ -75,7 +75,7 @@ func TestDemotedTooLate(t *testing.T) {
 			f.do(insert("c", "doc", 1))
 			f.st.SetExternalCommitAllowance(true)
 			before := f.st.LastPrecommittedTxID()
-			lost := f.start(context.Background(), update("c", "doc", "lost", 1))
+			lost := f.start(context.Background(), updating("c", "doc", "lost", 1))
 			f.eventually(func() bool { return f.st.LastPrecommittedTxID() == before+1 })
 			<-f.demote(10 * time.Millisecond)
 			require.ErrorIs(t, f.receive(lost).err, ErrOutcomeUnknown)
@@ -88,7 +88,7 @@ func TestDemotedTooLate(t *testing.T) {
 			}
 			f.release()
 			f.promote()
-			r := f.do(update("c", "doc", "kept", 1))[0]
+			r := f.do(updating("c", "doc", "kept", 1))[0]
 			require.EqualValues(t, want+1, r.Record.Revision)
 			require.Len(t, f.history(coll, "doc"), want+1)
 		})
@@ -129,7 +129,7 @@ func TestDemotedBetweenWaves(t *testing.T) {
 			held := f.hold()
 			var answers []chan answer
 			for i := range 10 {
-				answers = append(answers, f.queue(context.Background(), update("c", "hot", "n", i)))
+				answers = append(answers, f.queue(context.Background(), updating("c", "hot", "n", i)))
 			}
 			before := f.st.LastPrecommittedTxID()
 			require.NoError(t, f.st.AllowCommitUpto(before))
@@ -154,7 +154,7 @@ func TestDemotedBetweenWaves(t *testing.T) {
 			}
 			require.Equal(t, before+4, f.st.LastPrecommittedTxID())
 			f.promote()
-			require.EqualValues(t, 6, f.do(update("c", "hot", "n", 99))[0].Record.Revision)
+			require.EqualValues(t, 6, f.do(updating("c", "hot", "n", 99))[0].Record.Revision)
 			require.Len(t, f.history(coll, "hot"), 6)
 		})
 	}
@@ -195,7 +195,7 @@ func TestWrittenWhileAReplica(t *testing.T) {
 	f.promote()
 	_, err := f.s.Do(t.Context(), []*Op{insert("c", "a", 2)})
 	require.ErrorIs(t, err, ErrDuplicateID)
-	r := f.do(update("c", "a", "n", 2))[0]
+	r := f.do(updating("c", "a", "n", 2))[0]
 	require.EqualValues(t, 2, r.Record.Revision)
 	require.Len(t, f.history(r.Collection, "a"), 2)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/enginetest"
@@ -29,7 +30,7 @@ func TestHotDocument(t *testing.T) {
 	const clients = 128
 	answers := make([]chan answer, clients)
 	for i := range answers {
-		answers[i] = f.queue(context.Background(), update("c", "hot", fmt.Sprint("k", i), i))
+		answers[i] = f.queue(context.Background(), updating("c", "hot", fmt.Sprint("k", i), i))
 	}
 	before := f.st.LastPrecommittedTxID()
 	require.NoError(t, f.st.AllowCommitUpto(before))
@@ -95,24 +96,24 @@ func TestNeighbours(t *testing.T) {
 		{[]*Op{insert("c", "old", 9)}, ErrDuplicateID, `collection c, document "old"`, 0},
 		{[]*Op{insert("c", "a", 1)}, nil, "", 1},
 		{[]*Op{insert("c", "a", 2)}, ErrDuplicateID, "", 0},
-		{[]*Op{update("c", "missing", "x", 1)}, ErrNotFound, `document "missing"`, 0},
-		{[]*Op{update("c", "a", "x", 1)}, nil, "", 2},
-		{[]*Op{expecting(update("c", "a", "x", 2), 1)}, ErrRevisionConflict, "expected revision 1, the newest is 2", 0},
-		{[]*Op{expecting(update("c", "a", "x", 2), 2)}, nil, "", 3},
-		{[]*Op{insert("c", "b", 1), update("c", "gone", "x", 1)}, ErrNotFound, `document "gone"`, 0},
+		{[]*Op{updating("c", "missing", "x", 1)}, ErrNotFound, `document "missing"`, 0},
+		{[]*Op{updating("c", "a", "x", 1)}, nil, "", 2},
+		{[]*Op{expecting(updating("c", "a", "x", 2), 1)}, ErrRevisionConflict, "expected revision 1, the newest is 2", 0},
+		{[]*Op{expecting(updating("c", "a", "x", 2), 2)}, nil, "", 3},
+		{[]*Op{insert("c", "b", 1), updating("c", "gone", "x", 1)}, ErrNotFound, `document "gone"`, 0},
 		{[]*Op{insert("c", "b", 1)}, nil, "", 1}, // nothing is left of the request before
 		{[]*Op{insert("nowhere", "a", 1)}, ErrCollectionNotFound, "collection nowhere", 0},
 		{[]*Op{insert("c", "d", 1), insert("c", "d", 2)}, ErrRepeatedDocument, "", 0},
-		{[]*Op{insert("c", "d", 1), update("c", "d", "x", 2)}, ErrRepeatedDocument, "", 0},
+		{[]*Op{insert("c", "d", 1), updating("c", "d", "x", 2)}, ErrRepeatedDocument, "", 0},
 		{[]*Op{remove("c", "old"), insert("c", "old", 2)}, ErrRepeatedDocument, "", 0},
 		{inserts("c", "many", limit+1), ErrTooLarge, fmt.Sprintf("the limit of this database is %d", limit), 0},
 		{[]*Op{remove("c", "a")}, nil, "", 4},
 		{[]*Op{remove("c", "a")}, ErrNotFound, "", 0},
-		{[]*Op{update("c", "a", "x", 1)}, ErrNotFound, "", 0},
+		{[]*Op{updating("c", "a", "x", 1)}, ErrNotFound, "", 0},
 		{[]*Op{expecting(insert("c", "a", 3), 0)}, ErrRevisionConflict, "expected revision 0, the newest is 4", 0},
 		{[]*Op{expecting(insert("c", "a", 3), 4)}, nil, "", 5},
 		{[]*Op{{Kind: proof.Insert, Collection: "c", ID: value.Null(), Body: body(1)}}, keys.ErrInvalidID, "", 0},
-		{[]*Op{{Kind: proof.Update, Collection: "c", ID: value.String("a"), Patch: value.Int(1)}}, ErrInvalidDocument, "", 0},
+		{[]*Op{changing("c", "old", `{"$push":{"n":1}}`)}, update.ErrInapplicable, `document "old": update does not suit the document at /$push/n`, 0},
 		{[]*Op{{Kind: proof.Insert, Collection: "c", ID: value.String("e"), Body: []byte{0xFF}}}, ErrInvalidDocument, "", 0},
 	}
 	held := f.hold()
@@ -245,7 +246,7 @@ func TestAppendOnly(t *testing.T) {
 	f.do(&Op{Collection: "log", Define: &catalog.Collection{Name: "log", AppendOnly: true}})
 	f.do(insert("log", "a", 1))
 	for _, op := range []*Op{
-		update("log", "a", "n", 2), remove("log", "a"),
+		updating("log", "a", "n", 2), remove("log", "a"),
 		{Kind: proof.Replace, Collection: "log", ID: value.String("a"), Body: body(1)},
 	} {
 		_, err := f.s.Do(t.Context(), []*Op{op})
@@ -280,7 +281,7 @@ func TestRandomRounds(t *testing.T) {
 				id := fmt.Sprint("d", n)
 				now := docs[id]
 				kind := rng.IntN(3)
-				op := []*Op{insert("c", id, n), update("c", id, "k", n), remove("c", id)}[kind]
+				op := []*Op{insert("c", id, n), updating("c", id, "k", n), remove("c", id)}[kind]
 				if rng.IntN(4) == 0 {
 					revision := now.revision - uint64(rng.IntN(2))
 					ok = ok && revision == now.revision

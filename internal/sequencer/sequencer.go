@@ -90,6 +90,7 @@ func (r *request) answer(results []Result, err error) { r.done <- outcome{result
 type Sequencer struct {
 	st     *store.ImmuStore
 	source *view.Source
+	clock  func() time.Time // of $currentDate
 
 	queue   chan *request
 	queued  atomic.Int64  // bytes
@@ -114,10 +115,10 @@ type Sequencer struct {
 }
 
 // New starts a sequencer on an open source.
-func New(st *store.ImmuStore, source *view.Source, replica bool) *Sequencer {
+func New(st *store.ImmuStore, source *view.Source, clock func() time.Time, replica bool) *Sequencer {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sequencer{
-		st: st, source: source, live: newLiveEntries(),
+		st: st, source: source, clock: clock, live: newLiveEntries(),
 		queue:   make(chan *request, maxQueued),
 		working: make(chan struct{}, 1),
 		stop:    make(chan struct{}), ended: make(chan struct{}),
@@ -137,7 +138,7 @@ func New(st *store.ImmuStore, source *view.Source, replica bool) *Sequencer {
 func (s *Sequencer) Do(ctx context.Context, ops []*Op) ([]Result, error) {
 	r := &request{ops: ops, done: make(chan outcome, 1)}
 	for _, op := range ops {
-		r.bytes += len(op.Body) + op.PatchBytes
+		r.bytes += len(op.Body) + op.MemoryBytes
 	}
 	if err := s.enqueue(r); err != nil {
 		return nil, err
@@ -396,7 +397,7 @@ func (s *Sequencer) begin(ctx context.Context, role int64) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPlan(v, s.live, limitsOf(s.st)), nil
+	return newPlan(v, s.live, limitsOf(s.st), s.clock), nil
 }
 
 // refusal is the answer to requests of which the store has nothing.

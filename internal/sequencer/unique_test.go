@@ -62,7 +62,7 @@ func (m uniqueModel) randomOps(rng *rand.Rand) (ops []*Op, next uniqueModel, ok 
 			op.Kind, ok = proof.Delete, ok && exists
 			delete(next, id)
 		case n == 1:
-			op.Kind, op.Patch, ok = proof.Update, body, ok && exists
+			op.Kind, op.Change, ok = proof.Update, changeOf(body), ok && exists
 			if len(values) > 0 {
 				next[id] = values
 			}

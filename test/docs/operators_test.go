@@ -19,6 +19,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/aggregate"
 	"github.com/immudoc/immudoc/embedded/document/filter"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 )
 
@@ -45,6 +46,38 @@ var (
 		{"expressions", `[{"$project":{"n":{"$none":1}}}]`, parsePipeline, "internal/expression/expression_test.go", "TestEvaluate", ""},
 	}
 )
+
+var updates = []language{
+	{"updates", `{"$none":{"a":1}}`, parseUpdate, "embedded/document/update/update_test.go", "cases", ""},
+	{"modifiers", `{"$push":{"a":{"$each":[],"$none":1}}}`, parseUpdate, "embedded/document/update/update_test.go", "cases", "$push"},
+}
+
+// patches is the language of JSON Patches, whose operations are no operators.
+var patches = language{"operations", `[{"op":"none","path":""}]`, parseUpdate, "embedded/document/update/update_test.go", "cases", ""}
+
+func parseUpdate(v value.Value) error {
+	_, err := update.Parse(v)
+	return err
+}
+
+// The same for docs/UPDATES.md.
+func TestUpdateOperators(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs", "UPDATES.md"))
+	require.NoError(t, err)
+	documented := rows(string(page), "| operator | here |")
+	requireDocumented(t, documented, updates)
+
+	_, table, _ := strings.Cut(string(page), "| operation | here |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	_, there, found := strings.Cut(patches.refusal(t), "there are ")
+	require.True(t, found)
+	for op := range strings.FieldsSeq(there) {
+		require.Contains(t, table, "`"+op+"`", "docs/UPDATES.md")
+		require.True(t, slices.ContainsFunc(literals(t, patches.file, patches.cases), func(text string) bool {
+			return strings.Contains(text, `"op":`+strconv.Quote(op))
+		}), "%s has no case in %s of %s", op, patches.cases, patches.file)
+	}
+}
 
 func parseFilter(v value.Value) error {
 	_, err := filter.Parse(v)
@@ -78,19 +111,25 @@ func requireDocumented(t *testing.T, documented map[string]string, languages []l
 	for _, l := range languages {
 		for _, op := range l.there(t) {
 			there[op] = true
-			require.Contains(t, documented, op, "%s, in docs/QUERIES.md", l.name)
+			require.Contains(t, documented, op, "%s, in docs", l.name)
 			requireCase(t, l, op)
 		}
 	}
 	require.Subset(t, slices.Collect(maps.Keys(there)), slices.Collect(maps.Keys(documented)))
 }
 
-// there lists the operators that a language says it has.
-func (l language) there(t *testing.T) []string {
+// refusal is what is said of the probe.
+func (l language) refusal(t *testing.T) string {
 	t.Helper()
 	v, err := value.ParseJSON([]byte(l.probe))
 	require.NoError(t, err)
-	text := errors.Join(l.refused(v)).Error()
+	return errors.Join(l.refused(v)).Error()
+}
+
+// there lists the operators that a language says it has.
+func (l language) there(t *testing.T) []string {
+	t.Helper()
+	text := l.refusal(t)
 	_, list, found := strings.Cut(text, "unknown")
 	require.True(t, found, text)
 	_, list, found = strings.Cut(list, ";")

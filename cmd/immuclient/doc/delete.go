@@ -18,7 +18,7 @@ be proved as every other; the history stays readable.` + matchingLong,
 		Example: `  immuclient doc delete people ada
   immuclient doc delete people --filter '{"left":{"$lt":{"$date":"2020-01-01T00:00:00Z"}}}'`,
 	}
-	idType, ifRevision, matching := idFlag(c), ifRevisionFlag(c), matchingFlagsOf(c)
+	idType, ifRevision, condition, matching := idFlag(c), ifRevisionFlag(c, ifRevisionOfDocument), ifFlag(c), matchingFlagsOf(c)
 	c.Args = matching.args(2)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		if err := matching.check(); err != nil {
@@ -33,7 +33,11 @@ be proved as every other; the history stays readable.` + matchingLong,
 		if err != nil {
 			return err
 		}
-		documents, err := client.Delete(ctx, args[0], docclient.Op{ID: id, IfRevision: ifRevision()})
+		where, err := condition()
+		if err != nil {
+			return err
+		}
+		documents, err := client.Delete(ctx, args[0], docclient.Op{ID: id, IfRevision: ifRevision(), If: where})
 		if err != nil {
 			return hint(err, args[1], *idType)
 		}

@@ -90,6 +90,24 @@ func parseID(arg, kind string) (value.Value, error) {
 
 func isInteger(v value.Value) bool { return v.Kind() == value.KindInt || v.Kind() == value.KindUint }
 
+// ifFlag adds --if. What it returns reads the filter, Null for none.
+func ifFlag(c *cobra.Command) func() (value.Value, error) {
+	text := c.Flags().String("if", "", "only if the document matches this filter of MongoDB's query language")
+	return func() (value.Value, error) {
+		if !c.Flags().Changed("if") {
+			return value.Null(), nil
+		}
+		where, err := jsonArg(c, *text)
+		if err == nil && where.Kind() != value.KindObject {
+			err = fmt.Errorf("a filter is an object, not of type %s", where.Kind())
+		}
+		if err != nil {
+			return where, fmt.Errorf("--if: %w", err)
+		}
+		return where, nil
+	}
+}
+
 // moments are the flags that pick a state of the past.
 type moments struct {
 	flags        *pflag.FlagSet
@@ -133,9 +151,16 @@ func (m *moments) moment() (docclient.Moment, error) {
 	return at, nil
 }
 
+// What --if-revision says of writes that need a document, and of those that may not
+// find one.
+const (
+	ifRevisionOfDocument = "only if this is the document's revision"
+	ifRevisionOrUnused   = ifRevisionOfDocument + "; 0: only if the id was never used"
+)
+
 // ifRevisionFlag adds --if-revision.
-func ifRevisionFlag(c *cobra.Command) func() *uint64 {
-	n := c.Flags().Uint64("if-revision", 0, "only if this is the document's revision; 0: only if the id was never used")
+func ifRevisionFlag(c *cobra.Command, usage string) func() *uint64 {
+	n := c.Flags().Uint64("if-revision", 0, usage)
 	return func() *uint64 {
 		if !c.Flags().Changed("if-revision") {
 			return nil

@@ -93,7 +93,7 @@ func TestMoments(t *testing.T) {
 
 func TestIfRevision(t *testing.T) {
 	c := &cobra.Command{}
-	f := ifRevisionFlag(c)
+	f := ifRevisionFlag(c, ifRevisionOrUnused)
 	require.Nil(t, f())
 	require.NoError(t, c.ParseFlags([]string{"--if-revision", "0"}))
 	require.NotNil(t, f())

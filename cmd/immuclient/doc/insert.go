@@ -22,7 +22,7 @@ JSON array stores its elements.`,
   immuclient doc insert people @ada.json @grace.json`,
 		Args: cobra.MinimumNArgs(2),
 	}
-	ifRevision := ifRevisionFlag(c)
+	ifRevision := ifRevisionFlag(c, ifRevisionOrUnused)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		var ops []docclient.Op
 		for n, arg := range args[1:] {

@@ -56,11 +56,14 @@ func (m *matchingFlags) given() bool { return m.command.Flags().Changed("filter"
 // check refuses flags that do not go together.
 func (m *matchingFlags) check() error {
 	changed := m.command.Flags().Changed
+	for _, one := range []string{"if-revision", "if", "upsert", "return"} {
+		if m.given() && changed(one) {
+			return fmt.Errorf("--%s, --filter: want one of them", one)
+		}
+	}
 	switch {
 	case !m.given() && (changed("batch") || changed("after")):
 		return errors.New("--batch, --after: they go with --filter")
-	case m.given() && changed("if-revision"):
-		return errors.New("--if-revision, --filter: want one of them")
 	case changed("batch") && (m.batch < 1 || m.batch > math.MaxInt32):
 		return fmt.Errorf("--batch %d: want at least 1", m.batch)
 	}

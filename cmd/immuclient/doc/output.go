@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/client/docclient"
 )
@@ -116,6 +117,20 @@ func (p *printer) written(verb string, documents []docclient.Document) error {
 			err = p.printf("%s %s: revision %d, transaction %d, %s\n", verb, shown(d.ID), d.Revision, d.Tx, verified)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed writes the outcome of updates, some of which may have inserted documents.
+func (p *printer) changed(documents []docclient.Document) error {
+	for i := range documents {
+		done := "updated"
+		if documents[i].Operation == proof.Insert {
+			done = "inserted"
+		}
+		if err := p.written(done, documents[i:i+1]); err != nil {
 			return err
 		}
 	}

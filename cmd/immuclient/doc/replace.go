@@ -15,7 +15,7 @@ func replaceCommand(f *flags) *cobra.Command {
 		Example: `  immuclient doc replace people ada @ada.json`,
 		Args:    cobra.ExactArgs(3),
 	}
-	idType, ifRevision := idFlag(c), ifRevisionFlag(c)
+	idType, ifRevision, condition := idFlag(c), ifRevisionFlag(c, ifRevisionOfDocument), ifFlag(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		id, err := parseID(args[1], *idType)
 		if err != nil {
@@ -25,7 +25,11 @@ func replaceCommand(f *flags) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		documents, err := client.Replace(ctx, args[0], docclient.Op{ID: id, Document: document, IfRevision: ifRevision()})
+		where, err := condition()
+		if err != nil {
+			return err
+		}
+		documents, err := client.Replace(ctx, args[0], docclient.Op{ID: id, Document: document, IfRevision: ifRevision(), If: where})
 		if err != nil {
 			return hint(err, args[1], *idType)
 		}

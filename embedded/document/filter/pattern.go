@@ -9,9 +9,17 @@ import (
 // patience is how many steps of a pattern are made before the context is looked at, about half a second's.
 const patience = 1 << 26
 
+// notable is how many steps take so long that the context is looked at before them: many texts of an array may take as
+// many.
+const notable = 1 << 12
+
 // matches reports whether a text holds a match of the pattern. Where that may take long it is false once the context ended.
 func (e Regex) matches(ctx context.Context, text string) bool {
-	if len(text) <= patience/max(1, e.Steps) {
+	steps := max(1, e.Steps)
+	switch {
+	case len(text) > notable/steps && ctx.Err() != nil:
+		return false
+	case len(text) <= patience/steps:
 		return e.Pattern.MatchString(text)
 	}
 	return e.Pattern.MatchReader(&interruptible{ctx: ctx, rest: text})

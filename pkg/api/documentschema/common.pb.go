@@ -88,7 +88,7 @@ const (
 	Operation_OPERATION_INSERT Operation = 1
 	// The whole document was put in place of the one before.
 	Operation_OPERATION_REPLACE Operation = 2
-	// A merge patch was applied to the document.
+	// A change was applied to the document.
 	Operation_OPERATION_UPDATE Operation = 3
 	// The document was deleted; the revision is a tombstone.
 	Operation_OPERATION_DELETE Operation = 4
@@ -607,7 +607,9 @@ type WriteResult struct {
 	// What the write was.
 	Operation Operation `protobuf:"varint,5,opt,name=operation,proto3,enum=immudoc.v1.Operation" json:"operation,omitempty"`
 	// Receipt: proof of the whole revision, when the request asked for proofs.
-	Proof         *DocumentProof `protobuf:"bytes,6,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof *DocumentProof `protobuf:"bytes,6,opt,name=proof,proto3" json:"proof,omitempty"`
+	// The revision that an update asked for with return_document.
+	Document      *Document `protobuf:"bytes,7,opt,name=document,proto3" json:"document,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -684,6 +686,13 @@ func (x *WriteResult) GetProof() *DocumentProof {
 	return nil
 }
 
+func (x *WriteResult) GetDocument() *Document {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
 var File_immudoc_v1_common_proto protoreflect.FileDescriptor
 
 const file_immudoc_v1_common_proto_rawDesc = "" +
@@ -715,14 +724,15 @@ const file_immudoc_v1_common_proto_rawDesc = "" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
 	"\x06author\x18\x06 \x01(\tR\x06author\x123\n" +
 	"\toperation\x18\a \x01(\x0e2\x15.immudoc.v1.OperationR\toperation\x12/\n" +
-	"\x05proof\x18\b \x01(\v2\x19.immudoc.v1.DocumentProofR\x05proof\"\xf1\x01\n" +
+	"\x05proof\x18\b \x01(\v2\x19.immudoc.v1.DocumentProofR\x05proof\"\xa3\x02\n" +
 	"\vWriteResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12 \n" +
 	"\vtransaction\x18\x03 \x01(\x04R\vtransaction\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x123\n" +
 	"\toperation\x18\x05 \x01(\x0e2\x15.immudoc.v1.OperationR\toperation\x12/\n" +
-	"\x05proof\x18\x06 \x01(\v2\x19.immudoc.v1.DocumentProofR\x05proof*J\n" +
+	"\x05proof\x18\x06 \x01(\v2\x19.immudoc.v1.DocumentProofR\x05proof\x120\n" +
+	"\bdocument\x18\a \x01(\v2\x14.immudoc.v1.DocumentR\bdocument*J\n" +
 	"\bEncoding\x12\x18\n" +
 	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rENCODING_JSON\x10\x01\x12\x11\n" +
@@ -773,11 +783,12 @@ var file_immudoc_v1_common_proto_depIdxs = []int32{
 	9, // 5: immudoc.v1.WriteResult.time:type_name -> google.protobuf.Timestamp
 	1, // 6: immudoc.v1.WriteResult.operation:type_name -> immudoc.v1.Operation
 	6, // 7: immudoc.v1.WriteResult.proof:type_name -> immudoc.v1.DocumentProof
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 8: immudoc.v1.WriteResult.document:type_name -> immudoc.v1.Document
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_common_proto_init() }

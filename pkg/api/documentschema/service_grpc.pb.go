@@ -81,13 +81,13 @@ type DocumentServiceClient interface {
 	Insert(ctx context.Context, in *InsertRequest, opts ...grpc.CallOption) (*InsertResponse, error)
 	// Replace puts whole documents in place of existing ones.
 	Replace(ctx context.Context, in *ReplaceRequest, opts ...grpc.CallOption) (*ReplaceResponse, error)
-	// Update applies merge patches to existing documents.
+	// Update changes documents: by merge patches, update operators or JSON Patches.
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	// Transact does operations over any collections, all or none.
 	Transact(ctx context.Context, in *TransactRequest, opts ...grpc.CallOption) (*TransactResponse, error)
-	// UpdateMatching applies a merge patch to the documents that match a filter.
+	// UpdateMatching applies a change to the documents that match a filter.
 	UpdateMatching(ctx context.Context, in *UpdateMatchingRequest, opts ...grpc.CallOption) (*UpdateMatchingResponse, error)
 	// DeleteMatching writes tombstones for the documents that match a filter.
 	DeleteMatching(ctx context.Context, in *DeleteMatchingRequest, opts ...grpc.CallOption) (*DeleteMatchingResponse, error)
@@ -466,13 +466,13 @@ type DocumentServiceServer interface {
 	Insert(context.Context, *InsertRequest) (*InsertResponse, error)
 	// Replace puts whole documents in place of existing ones.
 	Replace(context.Context, *ReplaceRequest) (*ReplaceResponse, error)
-	// Update applies merge patches to existing documents.
+	// Update changes documents: by merge patches, update operators or JSON Patches.
 	Update(context.Context, *UpdateRequest) (*UpdateResponse, error)
 	// Delete writes tombstones for existing documents.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	// Transact does operations over any collections, all or none.
 	Transact(context.Context, *TransactRequest) (*TransactResponse, error)
-	// UpdateMatching applies a merge patch to the documents that match a filter.
+	// UpdateMatching applies a change to the documents that match a filter.
 	UpdateMatching(context.Context, *UpdateMatchingRequest) (*UpdateMatchingResponse, error)
 	// DeleteMatching writes tombstones for the documents that match a filter.
 	DeleteMatching(context.Context, *DeleteMatchingRequest) (*DeleteMatchingResponse, error)

@@ -21,6 +21,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ReturnDocument says which revision an update answers with beside its receipt.
+type ReturnDocument int32
+
+const (
+	// None.
+	ReturnDocument_RETURN_DOCUMENT_UNSPECIFIED ReturnDocument = 0
+	// The revision that was written, without a proof of its own: the receipt has it.
+	ReturnDocument_RETURN_DOCUMENT_AFTER ReturnDocument = 1
+	// The revision before, with a proof when the request asks for proofs. There is
+	// none where the document was inserted.
+	ReturnDocument_RETURN_DOCUMENT_BEFORE ReturnDocument = 2
+)
+
+// Enum value maps for ReturnDocument.
+var (
+	ReturnDocument_name = map[int32]string{
+		0: "RETURN_DOCUMENT_UNSPECIFIED",
+		1: "RETURN_DOCUMENT_AFTER",
+		2: "RETURN_DOCUMENT_BEFORE",
+	}
+	ReturnDocument_value = map[string]int32{
+		"RETURN_DOCUMENT_UNSPECIFIED": 0,
+		"RETURN_DOCUMENT_AFTER":       1,
+		"RETURN_DOCUMENT_BEFORE":      2,
+	}
+)
+
+func (x ReturnDocument) Enum() *ReturnDocument {
+	p := new(ReturnDocument)
+	*p = x
+	return p
+}
+
+func (x ReturnDocument) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReturnDocument) Descriptor() protoreflect.EnumDescriptor {
+	return file_immudoc_v1_write_proto_enumTypes[0].Descriptor()
+}
+
+func (ReturnDocument) Type() protoreflect.EnumType {
+	return &file_immudoc_v1_write_proto_enumTypes[0]
+}
+
+func (x ReturnDocument) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReturnDocument.Descriptor instead.
+func (ReturnDocument) EnumDescriptor() ([]byte, []int) {
+	return file_immudoc_v1_write_proto_rawDescGZIP(), []int{0}
+}
+
 // InsertOperation stores one document that does not exist yet.
 type InsertOperation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -222,7 +276,10 @@ type ReplaceOperation struct {
 	// The new document.
 	Document []byte `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`
 	// Revision that the document must be at. Absent: any.
-	IfRevision    *uint64 `protobuf:"varint,3,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
+	IfRevision *uint64 `protobuf:"varint,3,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
+	// Filter that the document must match, an object of MongoDB's query language.
+	// Empty: none.
+	IfMatches     []byte `protobuf:"bytes,4,opt,name=if_matches,json=ifMatches,proto3" json:"if_matches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -276,6 +333,13 @@ func (x *ReplaceOperation) GetIfRevision() uint64 {
 		return *x.IfRevision
 	}
 	return 0
+}
+
+func (x *ReplaceOperation) GetIfMatches() []byte {
+	if x != nil {
+		return x.IfMatches
+	}
+	return nil
 }
 
 type ReplaceRequest struct {
@@ -418,13 +482,23 @@ type UpdateOperation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the document.
 	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Merge patch (RFC 7396): a null removes a property, an object merges,
-	// anything else replaces.
+	// The change, in one of three forms. A merge patch (RFC 7396): a null removes a
+	// property, an object merges, anything else replaces. Or update operators of
+	// MongoDB: an object whose keys all begin with $. Or a JSON Patch (RFC 6902): an
+	// array of operations.
 	Patch []byte `protobuf:"bytes,2,opt,name=patch,proto3" json:"patch,omitempty"`
 	// Revision that the document must be at. Absent: any.
-	IfRevision    *uint64 `protobuf:"varint,3,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	IfRevision *uint64 `protobuf:"varint,3,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
+	// Where there is no document, insert what the change makes of one that has
+	// nothing but the id.
+	Upsert bool `protobuf:"varint,4,opt,name=upsert,proto3" json:"upsert,omitempty"`
+	// Filter that the document must match, an object of MongoDB's query language.
+	// Empty: none. An upsert that inserts has no document to match.
+	IfMatches []byte `protobuf:"bytes,5,opt,name=if_matches,json=ifMatches,proto3" json:"if_matches,omitempty"`
+	// Which revision to answer with.
+	ReturnDocument ReturnDocument `protobuf:"varint,6,opt,name=return_document,json=returnDocument,proto3,enum=immudoc.v1.ReturnDocument" json:"return_document,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateOperation) Reset() {
@@ -476,6 +550,27 @@ func (x *UpdateOperation) GetIfRevision() uint64 {
 		return *x.IfRevision
 	}
 	return 0
+}
+
+func (x *UpdateOperation) GetUpsert() bool {
+	if x != nil {
+		return x.Upsert
+	}
+	return false
+}
+
+func (x *UpdateOperation) GetIfMatches() []byte {
+	if x != nil {
+		return x.IfMatches
+	}
+	return nil
+}
+
+func (x *UpdateOperation) GetReturnDocument() ReturnDocument {
+	if x != nil {
+		return x.ReturnDocument
+	}
+	return ReturnDocument_RETURN_DOCUMENT_UNSPECIFIED
 }
 
 type UpdateRequest struct {
@@ -619,7 +714,10 @@ type DeleteOperation struct {
 	// Id of the document.
 	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Revision that the document must be at. Absent: any.
-	IfRevision    *uint64 `protobuf:"varint,2,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
+	IfRevision *uint64 `protobuf:"varint,2,opt,name=if_revision,json=ifRevision,proto3,oneof" json:"if_revision,omitempty"`
+	// Filter that the document must match, an object of MongoDB's query language.
+	// Empty: none.
+	IfMatches     []byte `protobuf:"bytes,3,opt,name=if_matches,json=ifMatches,proto3" json:"if_matches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,6 +764,13 @@ func (x *DeleteOperation) GetIfRevision() uint64 {
 		return *x.IfRevision
 	}
 	return 0
+}
+
+func (x *DeleteOperation) GetIfMatches() []byte {
+	if x != nil {
+		return x.IfMatches
+	}
+	return nil
 }
 
 type DeleteRequest struct {
@@ -1069,7 +1174,8 @@ type UpdateMatchingRequest struct {
 	// Change the documents that match this filter, an object of MongoDB's query
 	// language; {} for all of them. It must not be left out.
 	Filter []byte `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Merge patch (RFC 7396) for each of them. It cannot name the _id.
+	// The change of each of them, in any form that UpdateOperation.patch has. It
+	// cannot name the _id.
 	Patch []byte `protobuf:"bytes,4,opt,name=patch,proto3" json:"patch,omitempty"`
 	// Ask for proofs: the last transaction the caller trusts, 0 for none yet.
 	TrustedTx *uint64 `protobuf:"varint,5,opt,name=trusted_tx,json=trustedTx,proto3,oneof" json:"trusted_tx,omitempty"`
@@ -1487,12 +1593,14 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
-	"stateProof\"t\n" +
+	"stateProof\"\x93\x01\n" +
 	"\x10ReplaceOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1a\n" +
 	"\bdocument\x18\x02 \x01(\fR\bdocument\x12$\n" +
 	"\vif_revision\x18\x03 \x01(\x04H\x00R\n" +
-	"ifRevision\x88\x01\x01B\x0e\n" +
+	"ifRevision\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"if_matches\x18\x04 \x01(\fR\tifMatchesB\x0e\n" +
 	"\f_if_revision\"\xd3\x01\n" +
 	"\x0eReplaceRequest\x12\x1e\n" +
 	"\n" +
@@ -1509,12 +1617,16 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
-	"stateProof\"m\n" +
+	"stateProof\"\xe9\x01\n" +
 	"\x0fUpdateOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05patch\x18\x02 \x01(\fR\x05patch\x12$\n" +
 	"\vif_revision\x18\x03 \x01(\x04H\x00R\n" +
-	"ifRevision\x88\x01\x01B\x0e\n" +
+	"ifRevision\x88\x01\x01\x12\x16\n" +
+	"\x06upsert\x18\x04 \x01(\bR\x06upsert\x12\x1d\n" +
+	"\n" +
+	"if_matches\x18\x05 \x01(\fR\tifMatches\x12C\n" +
+	"\x0freturn_document\x18\x06 \x01(\x0e2\x1a.immudoc.v1.ReturnDocumentR\x0ereturnDocumentB\x0e\n" +
 	"\f_if_revision\"\xd1\x01\n" +
 	"\rUpdateRequest\x12\x1e\n" +
 	"\n" +
@@ -1531,11 +1643,13 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x17.immudoc.v1.WriteResultR\aresults\x12'\n" +
 	"\x05state\x18\x02 \x01(\v2\x11.immudoc.v1.StateR\x05state\x12\x1f\n" +
 	"\vstate_proof\x18\x03 \x01(\fR\n" +
-	"stateProof\"W\n" +
+	"stateProof\"v\n" +
 	"\x0fDeleteOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12$\n" +
 	"\vif_revision\x18\x02 \x01(\x04H\x00R\n" +
-	"ifRevision\x88\x01\x01B\x0e\n" +
+	"ifRevision\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"if_matches\x18\x03 \x01(\fR\tifMatchesB\x0e\n" +
 	"\f_if_revision\"\xd1\x01\n" +
 	"\rDeleteRequest\x12\x1e\n" +
 	"\n" +
@@ -1615,7 +1729,11 @@ const file_immudoc_v1_write_proto_rawDesc = "" +
 	"\x04more\x18\x04 \x01(\bR\x04more\x12/\n" +
 	"\x13matched_transaction\x18\x05 \x01(\x04R\x12matchedTransaction\x12\x1c\n" +
 	"\ttruncated\x18\x06 \x01(\x04R\ttruncated\x12,\n" +
-	"\x12first_truncated_id\x18\a \x01(\fR\x10firstTruncatedIdB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
+	"\x12first_truncated_id\x18\a \x01(\fR\x10firstTruncatedId*h\n" +
+	"\x0eReturnDocument\x12\x1f\n" +
+	"\x1bRETURN_DOCUMENT_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RETURN_DOCUMENT_AFTER\x10\x01\x12\x1a\n" +
+	"\x16RETURN_DOCUMENT_BEFORE\x10\x02B3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
 var (
 	file_immudoc_v1_write_proto_rawDescOnce sync.Once
@@ -1629,67 +1747,70 @@ func file_immudoc_v1_write_proto_rawDescGZIP() []byte {
 	return file_immudoc_v1_write_proto_rawDescData
 }
 
+var file_immudoc_v1_write_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_immudoc_v1_write_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_immudoc_v1_write_proto_goTypes = []any{
-	(*InsertOperation)(nil),        // 0: immudoc.v1.InsertOperation
-	(*InsertRequest)(nil),          // 1: immudoc.v1.InsertRequest
-	(*InsertResponse)(nil),         // 2: immudoc.v1.InsertResponse
-	(*ReplaceOperation)(nil),       // 3: immudoc.v1.ReplaceOperation
-	(*ReplaceRequest)(nil),         // 4: immudoc.v1.ReplaceRequest
-	(*ReplaceResponse)(nil),        // 5: immudoc.v1.ReplaceResponse
-	(*UpdateOperation)(nil),        // 6: immudoc.v1.UpdateOperation
-	(*UpdateRequest)(nil),          // 7: immudoc.v1.UpdateRequest
-	(*UpdateResponse)(nil),         // 8: immudoc.v1.UpdateResponse
-	(*DeleteOperation)(nil),        // 9: immudoc.v1.DeleteOperation
-	(*DeleteRequest)(nil),          // 10: immudoc.v1.DeleteRequest
-	(*DeleteResponse)(nil),         // 11: immudoc.v1.DeleteResponse
-	(*TransactOperation)(nil),      // 12: immudoc.v1.TransactOperation
-	(*TransactRequest)(nil),        // 13: immudoc.v1.TransactRequest
-	(*TransactResponse)(nil),       // 14: immudoc.v1.TransactResponse
-	(*UpdateMatchingRequest)(nil),  // 15: immudoc.v1.UpdateMatchingRequest
-	(*UpdateMatchingResponse)(nil), // 16: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingRequest)(nil),  // 17: immudoc.v1.DeleteMatchingRequest
-	(*DeleteMatchingResponse)(nil), // 18: immudoc.v1.DeleteMatchingResponse
-	(Encoding)(0),                  // 19: immudoc.v1.Encoding
-	(*WriteResult)(nil),            // 20: immudoc.v1.WriteResult
-	(*State)(nil),                  // 21: immudoc.v1.State
+	(ReturnDocument)(0),            // 0: immudoc.v1.ReturnDocument
+	(*InsertOperation)(nil),        // 1: immudoc.v1.InsertOperation
+	(*InsertRequest)(nil),          // 2: immudoc.v1.InsertRequest
+	(*InsertResponse)(nil),         // 3: immudoc.v1.InsertResponse
+	(*ReplaceOperation)(nil),       // 4: immudoc.v1.ReplaceOperation
+	(*ReplaceRequest)(nil),         // 5: immudoc.v1.ReplaceRequest
+	(*ReplaceResponse)(nil),        // 6: immudoc.v1.ReplaceResponse
+	(*UpdateOperation)(nil),        // 7: immudoc.v1.UpdateOperation
+	(*UpdateRequest)(nil),          // 8: immudoc.v1.UpdateRequest
+	(*UpdateResponse)(nil),         // 9: immudoc.v1.UpdateResponse
+	(*DeleteOperation)(nil),        // 10: immudoc.v1.DeleteOperation
+	(*DeleteRequest)(nil),          // 11: immudoc.v1.DeleteRequest
+	(*DeleteResponse)(nil),         // 12: immudoc.v1.DeleteResponse
+	(*TransactOperation)(nil),      // 13: immudoc.v1.TransactOperation
+	(*TransactRequest)(nil),        // 14: immudoc.v1.TransactRequest
+	(*TransactResponse)(nil),       // 15: immudoc.v1.TransactResponse
+	(*UpdateMatchingRequest)(nil),  // 16: immudoc.v1.UpdateMatchingRequest
+	(*UpdateMatchingResponse)(nil), // 17: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingRequest)(nil),  // 18: immudoc.v1.DeleteMatchingRequest
+	(*DeleteMatchingResponse)(nil), // 19: immudoc.v1.DeleteMatchingResponse
+	(Encoding)(0),                  // 20: immudoc.v1.Encoding
+	(*WriteResult)(nil),            // 21: immudoc.v1.WriteResult
+	(*State)(nil),                  // 22: immudoc.v1.State
 }
 var file_immudoc_v1_write_proto_depIdxs = []int32{
-	19, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
-	0,  // 1: immudoc.v1.InsertRequest.operations:type_name -> immudoc.v1.InsertOperation
-	20, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
-	19, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
-	3,  // 5: immudoc.v1.ReplaceRequest.operations:type_name -> immudoc.v1.ReplaceOperation
-	20, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
-	19, // 8: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
-	6,  // 9: immudoc.v1.UpdateRequest.operations:type_name -> immudoc.v1.UpdateOperation
-	20, // 10: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 11: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
-	19, // 12: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
-	9,  // 13: immudoc.v1.DeleteRequest.operations:type_name -> immudoc.v1.DeleteOperation
-	20, // 14: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 15: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
-	0,  // 16: immudoc.v1.TransactOperation.insert:type_name -> immudoc.v1.InsertOperation
-	3,  // 17: immudoc.v1.TransactOperation.replace:type_name -> immudoc.v1.ReplaceOperation
-	6,  // 18: immudoc.v1.TransactOperation.update:type_name -> immudoc.v1.UpdateOperation
-	9,  // 19: immudoc.v1.TransactOperation.delete:type_name -> immudoc.v1.DeleteOperation
-	19, // 20: immudoc.v1.TransactRequest.encoding:type_name -> immudoc.v1.Encoding
-	12, // 21: immudoc.v1.TransactRequest.operations:type_name -> immudoc.v1.TransactOperation
-	20, // 22: immudoc.v1.TransactResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 23: immudoc.v1.TransactResponse.state:type_name -> immudoc.v1.State
-	19, // 24: immudoc.v1.UpdateMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
-	20, // 25: immudoc.v1.UpdateMatchingResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 26: immudoc.v1.UpdateMatchingResponse.state:type_name -> immudoc.v1.State
-	19, // 27: immudoc.v1.DeleteMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
-	20, // 28: immudoc.v1.DeleteMatchingResponse.results:type_name -> immudoc.v1.WriteResult
-	21, // 29: immudoc.v1.DeleteMatchingResponse.state:type_name -> immudoc.v1.State
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	20, // 0: immudoc.v1.InsertRequest.encoding:type_name -> immudoc.v1.Encoding
+	1,  // 1: immudoc.v1.InsertRequest.operations:type_name -> immudoc.v1.InsertOperation
+	21, // 2: immudoc.v1.InsertResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 3: immudoc.v1.InsertResponse.state:type_name -> immudoc.v1.State
+	20, // 4: immudoc.v1.ReplaceRequest.encoding:type_name -> immudoc.v1.Encoding
+	4,  // 5: immudoc.v1.ReplaceRequest.operations:type_name -> immudoc.v1.ReplaceOperation
+	21, // 6: immudoc.v1.ReplaceResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 7: immudoc.v1.ReplaceResponse.state:type_name -> immudoc.v1.State
+	0,  // 8: immudoc.v1.UpdateOperation.return_document:type_name -> immudoc.v1.ReturnDocument
+	20, // 9: immudoc.v1.UpdateRequest.encoding:type_name -> immudoc.v1.Encoding
+	7,  // 10: immudoc.v1.UpdateRequest.operations:type_name -> immudoc.v1.UpdateOperation
+	21, // 11: immudoc.v1.UpdateResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 12: immudoc.v1.UpdateResponse.state:type_name -> immudoc.v1.State
+	20, // 13: immudoc.v1.DeleteRequest.encoding:type_name -> immudoc.v1.Encoding
+	10, // 14: immudoc.v1.DeleteRequest.operations:type_name -> immudoc.v1.DeleteOperation
+	21, // 15: immudoc.v1.DeleteResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 16: immudoc.v1.DeleteResponse.state:type_name -> immudoc.v1.State
+	1,  // 17: immudoc.v1.TransactOperation.insert:type_name -> immudoc.v1.InsertOperation
+	4,  // 18: immudoc.v1.TransactOperation.replace:type_name -> immudoc.v1.ReplaceOperation
+	7,  // 19: immudoc.v1.TransactOperation.update:type_name -> immudoc.v1.UpdateOperation
+	10, // 20: immudoc.v1.TransactOperation.delete:type_name -> immudoc.v1.DeleteOperation
+	20, // 21: immudoc.v1.TransactRequest.encoding:type_name -> immudoc.v1.Encoding
+	13, // 22: immudoc.v1.TransactRequest.operations:type_name -> immudoc.v1.TransactOperation
+	21, // 23: immudoc.v1.TransactResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 24: immudoc.v1.TransactResponse.state:type_name -> immudoc.v1.State
+	20, // 25: immudoc.v1.UpdateMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	21, // 26: immudoc.v1.UpdateMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 27: immudoc.v1.UpdateMatchingResponse.state:type_name -> immudoc.v1.State
+	20, // 28: immudoc.v1.DeleteMatchingRequest.encoding:type_name -> immudoc.v1.Encoding
+	21, // 29: immudoc.v1.DeleteMatchingResponse.results:type_name -> immudoc.v1.WriteResult
+	22, // 30: immudoc.v1.DeleteMatchingResponse.state:type_name -> immudoc.v1.State
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_write_proto_init() }
@@ -1720,13 +1841,14 @@ func file_immudoc_v1_write_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_immudoc_v1_write_proto_rawDesc), len(file_immudoc_v1_write_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_immudoc_v1_write_proto_goTypes,
 		DependencyIndexes: file_immudoc_v1_write_proto_depIdxs,
+		EnumInfos:         file_immudoc_v1_write_proto_enumTypes,
 		MessageInfos:      file_immudoc_v1_write_proto_msgTypes,
 	}.Build()
 	File_immudoc_v1_write_proto = out.File

@@ -20,9 +20,12 @@
 //     own answer is believed.
 //  2. The documents returned are decoded from the proved bytes.
 //  3. A write is checked to be what was asked for: an insert or a replacement is
-//     proved to hold exactly the document that was sent, an update to hold a
-//     document to which the patch has nothing to add, a deletion to be a
-//     tombstone, and each to be by this session's user. All operations of a
+//     proved to hold exactly the document that was sent, a deletion to be a
+//     tombstone, and each to be by this session's user. An update is proved to hold
+//     what its change alone determines (all that a merge patch names, what $set
+//     gives, what $unset takes away, for example). Where it inserted the document,
+//     or returns the revision before, which is proved to be the one before, the
+//     change is made again by the client, and the document must be the same. All operations of a
 //     request are in one transaction, which is newer than the state that was
 //     trusted when the request was sent. A change by filter is held to the same for
 //     each document that it returns, no two of them the same.
@@ -47,8 +50,10 @@
 // definitions and list ends are the server's word. The time of a transaction is
 // its claim. A receipt shows that the write was made, not by which request: if the
 // same user writes the same content twice at the same time, the server may answer
-// both with one of the revisions, and an update's receipt says nothing of the
-// properties that its patch does not name. Use IfRevision where that matters.
+// both with one of the revisions, and an update's receipt says nothing of what
+// its change does not determine: properties that it does not name, the sum that $inc
+// comes to, whether the document met Op.If. ReturnBefore proves all of that; use
+// IfRevision where it matters which revision was changed.
 // Of a change by filter no proof shows that the documents matched before it, or that
 // all that matched were changed.
 //

@@ -22,6 +22,9 @@ type exchange struct {
 
 	section []byte            // the last transaction section, which equal ones leave out
 	tx      *proof.VerifiedTx // what it proves
+
+	otherSection []byte // the same of revisions before those that were written
+	otherTx      *proof.VerifiedTx
 }
 
 // begin starts an exchange with the state that is trusted now.

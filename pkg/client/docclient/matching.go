@@ -7,6 +7,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -36,15 +37,16 @@ type Matched struct {
 	FirstTruncated value.Value
 }
 
-// UpdateMatching applies a merge patch (RFC 7396) to the documents that match a
+// UpdateMatching applies a change (see Op.Patch) to the documents that match a
 // filter, an object of MongoDB's query language (package filter; empty for all), in
 // one transaction. Each document returned is verified like one of [Client.Update],
 // but which documents matched is the server's word, as is that none is missing.
 func (c *Client) UpdateMatching(ctx context.Context, collection string, where, patch value.Value, o MatchingOptions) (*Matched, error) {
-	if patch.Kind() != value.KindObject {
-		return nil, fmt.Errorf("%w: the patch is of type %s, not an object", ErrInvalid, patch.Kind())
+	change, err := update.Parse(patch)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s by filter in %s: %w", ErrInvalid, proof.Update, collection, err)
 	}
-	return c.changeMatching(ctx, collection, Op{Patch: patch}, proof.Update, where, o, func(trusted *uint64, where, after []byte) (matchingAnswer, error) {
+	return c.changeMatching(ctx, collection, Op{Patch: patch, change: change}, proof.Update, where, o, func(trusted *uint64, where, after []byte) (matchingAnswer, error) {
 		return c.service.UpdateMatching(ctx, &documentschema.UpdateMatchingRequest{
 			Collection: collection, Encoding: wireEncoding, Filter: where, Patch: canon.Encode(patch), TrustedTx: trusted, Limit: o.Limit, After: after,
 		})

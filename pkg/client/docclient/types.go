@@ -8,6 +8,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/proof"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/api/documentschema"
 )
@@ -59,11 +60,23 @@ type Op struct {
 	ID value.Value
 	// Document is the object to insert or to replace with.
 	Document value.Value
-	// Patch is the merge patch (RFC 7396) of an update.
+	// Patch is the change of an update, in any form that package update reads: a
+	// merge patch, update operators, or a JSON Patch.
 	Patch value.Value
+	// Upsert lets an update insert a document where there is none: what the change
+	// makes of an object that has nothing but the _id.
+	Upsert bool
+	// Return is the revision that an update answers with.
+	Return Return
 	// IfRevision, when set, is the revision that the document must be at; 0 means
 	// an id that was never used.
 	IfRevision *uint64
+	// If is a filter (package filter) that the document must match, Null for none. The
+	// reason of the error is PRECONDITION_FAILED. An upsert that inserts has no
+	// document to match.
+	If value.Value
+
+	change update.Change // of Patch
 }
 
 // Step is one operation of a transaction, see [Client.Transact].
@@ -81,8 +94,11 @@ type Document struct {
 	CollectionID uint32
 	ID           value.Value
 	// Value is the document with its _id; Null for a tombstone, and for an update
-	// that was not verified, whose outcome the client does not know.
-	Value     value.Value
+	// that was not verified and did not ask for it.
+	Value value.Value
+	// Before is the revision before, for an update that asked for it; nil where it
+	// inserted the document.
+	Before    *Document
 	Revision  uint64 // from 1
 	Tx        uint64 // the transaction that wrote it
 	Time      time.Time

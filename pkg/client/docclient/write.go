@@ -36,12 +36,12 @@ func (c *Client) Replace(ctx context.Context, collection string, ops ...Op) ([]D
 	})
 }
 
-// Update applies merge patches (RFC 7396) to existing documents, all or none.
+// Update changes documents, all or none; see Op.Patch.
 func (c *Client) Update(ctx context.Context, collection string, ops ...Op) ([]Document, error) {
 	return c.write(ctx, collection, proof.Update, ops, func(ops []Op, trusted *uint64) (answer, error) {
 		req := &documentschema.UpdateRequest{Collection: collection, Encoding: wireEncoding, TrustedTx: trusted}
 		for _, op := range ops {
-			req.Operations = append(req.Operations, updateOp(op))
+			req.Operations = append(req.Operations, updateOp(op, trusted == nil))
 		}
 		return c.service.Update(ctx, req)
 	})
@@ -71,7 +71,7 @@ func (c *Client) Transact(ctx context.Context, steps ...Step) ([]Document, error
 			case proof.Replace:
 				op.Operation = &documentschema.TransactOperation_Replace{Replace: replaceOp(s.Op)}
 			case proof.Update:
-				op.Operation = &documentschema.TransactOperation_Update{Update: updateOp(s.Op)}
+				op.Operation = &documentschema.TransactOperation_Update{Update: updateOp(s.Op, trusted == nil)}
 			case proof.Delete:
 				op.Operation = &documentschema.TransactOperation_Delete{Delete: deleteOp(s.Op)}
 			}
@@ -86,15 +86,20 @@ func insertOp(op Op) *documentschema.InsertOperation {
 }
 
 func replaceOp(op Op) *documentschema.ReplaceOperation {
-	return &documentschema.ReplaceOperation{Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision}
+	return &documentschema.ReplaceOperation{
+		Id: canon.Encode(op.ID), Document: canon.Encode(op.Document), IfRevision: op.IfRevision, IfMatches: op.condition(),
+	}
 }
 
-func updateOp(op Op) *documentschema.UpdateOperation {
-	return &documentschema.UpdateOperation{Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision}
+func updateOp(op Op, unverified bool) *documentschema.UpdateOperation {
+	return &documentschema.UpdateOperation{
+		Id: canon.Encode(op.ID), Patch: canon.Encode(op.Patch), IfRevision: op.IfRevision,
+		Upsert: op.Upsert, IfMatches: op.condition(), ReturnDocument: op.Return.proto(unverified),
+	}
 }
 
 func deleteOp(op Op) *documentschema.DeleteOperation {
-	return &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision}
+	return &documentschema.DeleteOperation{Id: canon.Encode(op.ID), IfRevision: op.IfRevision, IfMatches: op.condition()}
 }
 
 // wireEncoding is how documents and ids travel: as the bytes that are proved.
@@ -214,13 +219,10 @@ func prepared(kind proof.Operation, op Op) (Op, error) {
 			op.Document = op.Document.With(idField, op.ID)
 		}
 	}
-	if kind == proof.Update && op.Patch.Kind() != value.KindObject {
-		return op, fmt.Errorf("the patch is of type %s, not an object", op.Patch.Kind())
-	}
 	if kind != proof.Insert && op.ID.IsNull() {
 		return op, fmt.Errorf("no id")
 	}
-	return op, nil
+	return preparedChange(kind, op)
 }
 
 // receipt verifies that one result proves what the operation asked for
@@ -239,6 +241,9 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 		return nil, refusedf(what, proof.CheckID, "the id made by the server is not a UUID version 7")
 	}
 	expect := proof.Expect{Collection: collection, ID: id, Operation: kind, WholeDocument: true}
+	if op.Upsert {
+		expect.Operation = 0 // one of two, see updated
+	}
 	if op.IfRevision != nil {
 		expect.Revision = *op.IfRevision + 1
 	}
@@ -270,8 +275,8 @@ func (e *exchange) receipt(collection string, kind proof.Operation, op Op, r *do
 			return nil, refusedf(what, proof.CheckReceipt, "the proved document is not the one that was sent")
 		}
 	case proof.Update:
-		if doc.Value.Kind() != value.KindObject || !value.Equal(value.MergePatch(doc.Value, op.Patch), doc.Value) {
-			return nil, refusedf(what, proof.CheckReceipt, "the patch that was sent is not in the proved document")
+		if err := e.updated(what, op, doc, v, r); err != nil {
+			return nil, err
 		}
 	case proof.Delete:
 		if !v.Tombstone {
@@ -305,8 +310,18 @@ func unverifiedResults(steps []Step, results []*documentschema.WriteResult) ([]D
 			Collection: steps[i].Collection, ID: id, Revision: r.GetRevision(), Tx: r.GetTransaction(), Time: r.GetTime().AsTime(),
 			Operation: proof.Operation(r.GetOperation()),
 		}
-		if !steps[i].Document.IsNull() {
+		switch returned := r.GetDocument(); {
+		case !steps[i].Document.IsNull():
 			documents[i].Value = steps[i].Document.With(idField, id)
+		case returned == nil:
+		case steps[i].Return == ReturnBefore:
+			if documents[i].Before, err = fromWire(steps[i].Collection, returned); err != nil {
+				return nil, err
+			}
+		default:
+			if documents[i].Value, err = canon.Decode(returned.GetDocument()); err != nil {
+				return nil, fmt.Errorf("docclient: result %d: document: %w", i, err)
+			}
 		}
 	}
 	return documents, nil

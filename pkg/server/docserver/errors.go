@@ -20,6 +20,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/query"
+	"github.com/immudoc/immudoc/embedded/document/update"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/immudbhost"
 )
@@ -49,6 +50,7 @@ var table = []struct {
 	{document.ErrCollectionExists, codes.AlreadyExists, "COLLECTION_EXISTS"},
 	{document.ErrDuplicateID, codes.AlreadyExists, "DUPLICATE_ID"},
 	{document.ErrRevisionConflict, codes.Aborted, "REVISION_CONFLICT"},
+	{document.ErrPrecondition, codes.FailedPrecondition, "PRECONDITION_FAILED"},
 	{document.ErrAppendOnly, codes.FailedPrecondition, "APPEND_ONLY"},
 	{document.ErrIndexNotFound, codes.NotFound, "INDEX_NOT_FOUND"},
 	{document.ErrIndexExists, codes.AlreadyExists, "INDEX_EXISTS"},
@@ -65,6 +67,8 @@ var table = []struct {
 	{document.ErrInvalidMoment, codes.InvalidArgument, "INVALID_MOMENT"},
 	{document.ErrInvalidOptions, codes.InvalidArgument, "INVALID_OPTIONS"},
 	{document.ErrFuture, codes.OutOfRange, "FUTURE"},
+	{update.ErrInvalid, codes.InvalidArgument, "INVALID_UPDATE"}, // also of a filter in it
+	{update.ErrInapplicable, codes.FailedPrecondition, "UPDATE_FAILED"},
 	{filter.ErrInvalid, codes.InvalidArgument, "INVALID_FILTER"},
 	{query.ErrSort, codes.InvalidArgument, "INVALID_SORT"},
 	{aggregate.ErrInvalid, codes.InvalidArgument, "INVALID_PIPELINE"},
@@ -150,6 +154,10 @@ func details(err error, reason string) []protoadapt.MessageV1 {
 	if errors.As(err, &unique) {
 		info.Metadata["index"] = unique.Index.Name
 		info.Metadata["holder"] = string(unique.Holder.AppendJSON(nil))
+	}
+	var change *update.Error
+	if errors.As(err, &change) {
+		info.Metadata["at"] = change.At
 	}
 	var field *fieldError
 	if errors.As(err, &field) {

@@ -76,7 +76,7 @@ func (s *service) stepMatching(c *call, r changesMatching, trusted *uint64, chan
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.receipts(c.ctx, c, r.GetEncoding(), m.Documents, trusted)
+	w, err := s.receipts(c.ctx, c, r.GetEncoding(), m.Documents, trusted, nil)
 	return &matching{w, m}, err
 }
 

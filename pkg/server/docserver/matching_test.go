@@ -102,7 +102,7 @@ func TestChangesByFilterThatAreRefused(t *testing.T) {
 		{update(&schema.UpdateMatchingRequest{Filter: []byte(`[]`)}), codes.InvalidArgument, "INVALID_FILTER", "filter"},
 		{update(&schema.UpdateMatchingRequest{Filter: []byte(`{`)}), codes.InvalidArgument, "MALFORMED", "filter"},
 		{update(&schema.UpdateMatchingRequest{Filter: all, Patch: []byte{}}), codes.InvalidArgument, "INVALID_DOCUMENT", "patch"},
-		{update(&schema.UpdateMatchingRequest{Filter: all, Patch: []byte(`1`)}), codes.InvalidArgument, "INVALID_DOCUMENT", "patch"},
+		{update(&schema.UpdateMatchingRequest{Filter: all, Patch: []byte(`1`)}), codes.InvalidArgument, "INVALID_UPDATE", "patch"},
 		{update(&schema.UpdateMatchingRequest{Filter: all, Patch: []byte(`{"_id":1}`)}), codes.InvalidArgument, "ID_MISMATCH", "patch"},
 		{update(&schema.UpdateMatchingRequest{Filter: all, After: []byte(`x`)}), codes.InvalidArgument, "MALFORMED", "after"},
 		{update(&schema.UpdateMatchingRequest{Filter: all, After: []byte(`1.5`)}), codes.InvalidArgument, "INVALID_ID", ""},

@@ -20,12 +20,21 @@ type written struct {
 
 // write lets operation translate n operations, and applies them as one transaction.
 func (s *service) write(ctx context.Context, method string, encoding schema.Encoding, n int, trusted *uint64, operation func(i int) (document.Op, error)) (*written, error) {
+	return s.writeReturning(ctx, method, encoding, n, trusted, operation, nil)
+}
+
+// writeReturning is write for operations that ask for a revision beside the receipt.
+func (s *service) writeReturning(ctx context.Context, method string, encoding schema.Encoding, n int, trusted *uint64,
+	operation func(i int) (document.Op, error), returns func(i int) schema.ReturnDocument,
+) (*written, error) {
 	return serve(ctx, s, method, 0, func(ctx context.Context, c *call) (*written, error) {
-		return s.apply(ctx, c, encoding, n, trusted, operation)
+		return s.apply(ctx, c, encoding, n, trusted, operation, returns)
 	})
 }
 
-func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, n int, trusted *uint64, operation func(i int) (document.Op, error)) (*written, error) {
+func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, n int, trusted *uint64,
+	operation func(i int) (document.Op, error), returns func(i int) schema.ReturnDocument,
+) (*written, error) {
 	if n == 0 {
 		return nil, inField("operations", fmt.Errorf("%w: there are none", document.ErrInvalidDocument))
 	}
@@ -44,7 +53,7 @@ func (s *service) apply(ctx context.Context, c *call, encoding schema.Encoding, 
 	if err != nil {
 		return nil, err
 	}
-	return s.receipts(ctx, c, encoding, docs, trusted)
+	return s.receipts(ctx, c, encoding, docs, trusted, returns)
 }
 
 // known refuses a caller that trusts more than the ledger has: before a write, not
@@ -61,8 +70,10 @@ func (c *call) known(ctx context.Context, trusted *uint64) error {
 }
 
 // receipts answers a write that is done, all in one transaction. From here on no
-// error may hide it.
-func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encoding, docs []*document.Document, trusted *uint64) (*written, error) {
+// error may hide it. returns says which revisions are asked for as well; nil for none.
+func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encoding, docs []*document.Document, trusted *uint64,
+	returns func(i int) schema.ReturnDocument,
+) (*written, error) {
 	ctx = context.WithoutCancel(ctx)
 	p, err := s.newProver(ctx, c, trusted)
 	if err != nil && len(docs) == 0 {
@@ -73,7 +84,8 @@ func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encodin
 	}
 	w := &written{}
 	w.state, w.stateProof = p.head()
-	for _, d := range docs {
+	others := newReturning(c, encoding, p)
+	for i, d := range docs {
 		receipt, err := p.prove(ctx, d, whole)
 		if err != nil {
 			return nil, fmt.Errorf("%w: written as transaction %d, but the receipt could not be made: %w", document.ErrOutcomeUnknown, d.Tx, err)
@@ -82,6 +94,12 @@ func (s *service) receipts(ctx context.Context, c *call, encoding schema.Encodin
 			Id: encode(encoding, d.ID), Revision: d.Revision, Transaction: d.Tx, Time: timestamppb.New(d.Time),
 			Operation: schema.Operation(d.Operation), Proof: receipt,
 		})
+		if returns == nil {
+			continue
+		}
+		if w.results[i].Document, err = others.document(ctx, d, returns(i)); err != nil {
+			return nil, fmt.Errorf("%w: written as transaction %d, but the revision that was asked for could not be read: %w", document.ErrOutcomeUnknown, d.Tx, err)
+		}
 	}
 	return w, nil
 }
@@ -108,8 +126,9 @@ func (s *service) Replace(ctx context.Context, r *schema.ReplaceRequest) (*schem
 
 // Update implements [schema.DocumentServiceServer].
 func (s *service) Update(ctx context.Context, r *schema.UpdateRequest) (*schema.UpdateResponse, error) {
-	w, err := s.write(ctx, schema.DocumentService_Update_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
-		func(i int) (document.Op, error) { return updateOp(r.Encoding, r.Collection, r.Operations[i]) })
+	w, err := s.writeReturning(ctx, schema.DocumentService_Update_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+		func(i int) (document.Op, error) { return updateOp(r.Encoding, r.Collection, r.Operations[i]) },
+		func(i int) schema.ReturnDocument { return r.Operations[i].GetReturnDocument() })
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +147,7 @@ func (s *service) Delete(ctx context.Context, r *schema.DeleteRequest) (*schema.
 
 // Transact implements [schema.DocumentServiceServer].
 func (s *service) Transact(ctx context.Context, r *schema.TransactRequest) (*schema.TransactResponse, error) {
-	w, err := s.write(ctx, schema.DocumentService_Transact_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
+	w, err := s.writeReturning(ctx, schema.DocumentService_Transact_FullMethodName, r.Encoding, len(r.Operations), r.TrustedTx,
 		func(i int) (document.Op, error) {
 			switch o := r.Operations[i]; of := o.GetOperation().(type) {
 			case *schema.TransactOperation_Insert:
@@ -142,7 +161,7 @@ func (s *service) Transact(ctx context.Context, r *schema.TransactRequest) (*sch
 			default:
 				return document.Op{}, fmt.Errorf("%w: it says not what is to be done", document.ErrInvalidDocument)
 			}
-		})
+		}, func(i int) schema.ReturnDocument { return r.Operations[i].GetUpdate().GetReturnDocument() })
 	if err != nil {
 		return nil, err
 	}
@@ -160,14 +179,23 @@ func replaceOp(encoding schema.Encoding, collection string, o *schema.ReplaceOpe
 	if op.ID, err = decodeID(encoding, "id", o.GetId(), true); err != nil {
 		return op, err
 	}
+	if op.If, err = decodeCondition(encoding, o.GetIfMatches()); err != nil {
+		return op, err
+	}
 	op.Document, err = decode(encoding, "document", o.GetDocument())
 	return op, err
 }
 
 func updateOp(encoding schema.Encoding, collection string, o *schema.UpdateOperation) (document.Op, error) {
-	op := document.Op{Operation: proof.Update, Collection: collection, IfRevision: o.IfRevision}
+	op := document.Op{Operation: proof.Update, Collection: collection, IfRevision: o.IfRevision, Upsert: o.GetUpsert()}
+	if _, known := schema.ReturnDocument_name[int32(o.GetReturnDocument())]; !known {
+		return op, inField("return_document", fmt.Errorf("%w: unknown value %d", document.ErrInvalidOptions, o.GetReturnDocument()))
+	}
 	var err error
 	if op.ID, err = decodeID(encoding, "id", o.GetId(), false); err != nil {
+		return op, err
+	}
+	if op.If, err = decodeCondition(encoding, o.GetIfMatches()); err != nil {
 		return op, err
 	}
 	op.Patch, err = decode(encoding, "patch", o.GetPatch())
@@ -175,6 +203,11 @@ func updateOp(encoding schema.Encoding, collection string, o *schema.UpdateOpera
 }
 
 func deleteOp(encoding schema.Encoding, collection string, o *schema.DeleteOperation) (document.Op, error) {
-	id, err := decodeID(encoding, "id", o.GetId(), false)
-	return document.Op{Operation: proof.Delete, Collection: collection, ID: id, IfRevision: o.IfRevision}, err
+	op := document.Op{Operation: proof.Delete, Collection: collection, IfRevision: o.IfRevision}
+	var err error
+	if op.ID, err = decodeID(encoding, "id", o.GetId(), false); err != nil {
+		return op, err
+	}
+	op.If, err = decodeCondition(encoding, o.GetIfMatches())
+	return op, err
 }
