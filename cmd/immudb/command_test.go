@@ -46,10 +46,13 @@ func TestMistakesAreStocks(t *testing.T) {
 	}
 }
 
+// lastLine returns the last line, without the time that a log puts in front.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[len(lines)-1]
+	return logTime.ReplaceAllString(lines[len(lines)-1], "")
 }
+
+var logTime = regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(\.\d+)?`)
 
 func TestManPages(t *testing.T) {
 	pages := func(program string) map[string]string {

@@ -23,7 +23,9 @@ none of them. OPS is a JSON array, mostly @FILE or -, of objects with
   collection  the name
   id          of the document, as JSON; an insert or replace may have it as _id
   document    of an insert or a replace
-  patch       of an update: a merge patch (RFC 7396)
+  patch       of an update: all that immuclient doc update takes
+  upsert      true: an update inserts where there is no document
+  if          a filter that the document must match
   ifRevision  the revision that the document must be at; 0: the id was never used
 
 No document may occur in two of them.`,
@@ -82,13 +84,20 @@ func stepOf(v value.Value) (s docclient.Step, err error) {
 			s.Document = field
 		case "patch":
 			s.Patch = field
+		case "upsert":
+			var ok bool
+			if s.Upsert, ok = field.AsBool(); !ok {
+				err = fmt.Errorf("want true or false, not %s", field.AppendJSON(nil))
+			}
+		case "if":
+			s.If = field
 		case "ifRevision":
 			n, ok := field.AsUint()
 			if s.IfRevision = &n; !ok {
 				err = fmt.Errorf("want a whole number from 0, not %s", field.AppendJSON(nil))
 			}
 		default:
-			err = errors.New("there is no such field; there are op, collection, id, document, patch, ifRevision")
+			err = errors.New("there is no such field; there are op, collection, id, document, patch, upsert, if, ifRevision")
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", name, err)

@@ -26,7 +26,7 @@ func TestEveryMethodHasItsPermission(t *testing.T) {
 		require.Contains(t, methods, name)
 		declared = append(declared, name)
 	}
-	writes := []string{"CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Insert", "Replace", "Update", "Delete", "UpdateMatching", "DeleteMatching"}
+	writes := []string{"CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Insert", "Replace", "Update", "Delete", "Transact", "UpdateMatching", "DeleteMatching"}
 	for name, need := range methods {
 		require.Contains(t, declared, name)
 		write := slices.Contains(writes, name[len("/immudoc.v1.DocumentService/"):])
