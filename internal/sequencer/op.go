@@ -149,7 +149,7 @@ func newRecord(kind proof.Operation, author string, body []byte, mode ptree.Mode
 // record returns the record of the operation on a document whose newest record
 // is old (nil if there never was one). now
 // is the time, for changes that want it.
-func (op *Op) record(ctx context.Context, coll *catalog.Collection, old *record.Record, now func() time.Time) (*record.Record, error) {
+func (op *Op) record(ctx context.Context, coll *catalog.Collection, old *record.Record, now func() time.Time, left *allowance) (*record.Record, error) {
 	exists := old != nil && !old.IsTombstone()
 	var newest uint64
 	if old != nil {
@@ -166,7 +166,7 @@ func (op *Op) record(ctx context.Context, coll *catalog.Collection, old *record.
 		return nil, fmt.Errorf("%w: documents can only be inserted", ErrAppendOnly)
 	}
 	if exists {
-		if err := op.checkCondition(ctx, old); err != nil {
+		if err := op.checkCondition(ctx, old, left); err != nil {
 			return nil, err
 		}
 	}
@@ -178,7 +178,7 @@ func (op *Op) record(ctx context.Context, coll *catalog.Collection, old *record.
 		if !exists {
 			kind, old = proof.Insert, nil
 		}
-		body, err := op.changed(ctx, old, now)
+		body, err := op.changed(ctx, old, now, left)
 		if err != nil {
 			return nil, err
 		}

@@ -128,8 +128,9 @@ func (p *plan) apply(ctx context.Context, r *request) error {
 	var index []indexWrite
 	var unique uniqueChange
 	firstWave, bytes := p.first, 0
+	left := allowance{maxRequestTime}
 	for i, op := range r.ops {
-		w, before, err := p.applyOp(ctx, op, seen)
+		w, before, err := p.applyOp(ctx, op, seen, &left)
 		if err == nil {
 			err = unique.note(i, op.ID, w.index)
 		}
@@ -194,7 +195,7 @@ func (p *plan) waveFor(first, records, index, bytes int) int {
 
 // applyOp returns the write of one operation and the document it supersedes.
 // Documents seen before in the same request are refused.
-func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (documentWrite, *document, error) {
+func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool, left *allowance) (documentWrite, *document, error) {
 	coll, ok := p.catalog.ByName(op.Collection, view.Newest)
 	if !ok || op.CollectionID != 0 && op.CollectionID != coll.ID {
 		return documentWrite{}, nil, ErrCollectionNotFound
@@ -221,7 +222,7 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool) (docum
 			return documentWrite{}, nil, fmt.Errorf("%w: there is nothing left that a filter could match", before.gone)
 		}
 	}
-	rec, err := op.record(ctx, coll, before.record, p.time)
+	rec, err := op.record(ctx, coll, before.record, p.time, left)
 	if err != nil {
 		return documentWrite{}, nil, err
 	}
