@@ -137,8 +137,8 @@ func (c *Check) Part(ctx context.Context, e *document.Engine, pause time.Time) e
 		if err := c.begin(ctx, e, db); err != nil {
 			return err
 		}
-	} else if alh, err := alhOf(db.Store, c.at); err != nil || alh != c.report.State.Alh {
-		return errors.Join(fmt.Errorf("%w: transaction %d is another one", ErrReplaced, c.at), err)
+	} else if err := c.sameLedger(db.Store); err != nil {
+		return err
 	}
 	if err := e.WaitFor(ctx, c.at); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (c *Check) begin(ctx context.Context, e *document.Engine, db access.Parts) 
 	if at != state.TxID {
 		var err error
 		if state.Alh, err = alhOf(db.Store, at); err != nil {
-			return fmt.Errorf("reading transaction %d: %w", at, err)
+			return err
 		}
 		state.TxID = at
 	}
@@ -239,14 +239,22 @@ func (c *Check) choose(at uint64) error {
 
 func (c *Check) chosen(collection uint32) bool { return c.only == nil || c.only[collection] }
 
-func alhOf(st *store.ImmuStore, tx uint64) (alh [32]byte, err error) {
-	if tx == 0 {
-		_, alh = st.CommittedAlh()
-		return alh, nil
+// sameLedger reports whether a store still has the transaction that the check is as of.
+func (c *Check) sameLedger(st *store.ImmuStore) error {
+	if c.at == 0 {
+		return nil
 	}
+	alh, err := alhOf(st, c.at)
+	if err != nil || alh != c.report.State.Alh {
+		return errors.Join(fmt.Errorf("%w: transaction %d is another one", ErrReplaced, c.at), err)
+	}
+	return nil
+}
+
+func alhOf(st *store.ImmuStore, tx uint64) (alh [32]byte, err error) {
 	h, err := st.ReadTxHeader(tx, false, false)
 	if err != nil {
-		return alh, err
+		return alh, fmt.Errorf("reading transaction %d: %w", tx, err)
 	}
 	return h.Alh(), nil
 }

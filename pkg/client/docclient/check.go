@@ -194,9 +194,11 @@ func (t *trust) agree(ctx context.Context, a anchor) error {
 	switch {
 	case err != nil:
 		return err
+	case a.TxID == 0: // every ledger begins with nothing
+		return nil
 	case now.TxID == a.TxID && now.Alh != a.Alh:
 		return ErrFork
-	case now.TxID == a.TxID, a.TxID == 0:
+	case now.TxID == a.TxID:
 		return nil
 	case now.TxID > a.TxID:
 		return t.link(ctx, a.State, now.State)
