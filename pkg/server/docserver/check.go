@@ -1,6 +1,7 @@
 package docserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,44 +30,50 @@ const (
 // Check implements [schema.DocumentServiceServer].
 func (s *service) Check(r *schema.CheckRequest, stream schema.DocumentService_CheckServer) error {
 	// Whether the caller may ask comes before what is asked for.
-	g, err := s.authorise(stream.Context(), schema.DocumentService_Check_FullMethodName, "")
-	if err != nil {
+	if _, err := s.authorise(stream.Context(), schema.DocumentService_Check_FullMethodName, ""); err != nil {
 		return err
 	}
-	if n := len(r.Collections); n > maxCheckCollections {
-		return toStatus(inField("collections", fmt.Errorf("%w: %d, the limit is %d; none is all", document.ErrInvalidOptions, n, maxCheckCollections)))
+	c, err := s.check(r)
+	if err != nil {
+		return toStatus(err)
 	}
-	if r.MaxFindings > maxFindings {
-		return toStatus(inField("max_findings", fmt.Errorf("%w: %d, the limit is %d", document.ErrInvalidOptions, r.MaxFindings, maxFindings)))
-	}
-	select {
-	case s.checking <- struct{}{}:
-		defer func() { <-s.checking }()
-	default:
-		return refuse(codes.ResourceExhausted, "TOO_MANY_CHECKS", "%d checks are under way, the limit; try again later", cap(s.checking))
-	}
-	findings := int(r.MaxFindings)
-	if findings == 0 {
-		findings = defaultFindings
-	}
-	c := &checking{
-		service: s, database: g.database, since: r.SinceTx,
-		check: check.New(check.WithCollections(r.Collections...), check.WithFrom(r.FromTx), check.WithTo(r.ToTx), check.WithMaxProblems(findings)),
-	}
-	defer c.check.Close() //nolint:errcheck // temporary files
 	return c.run(stream.Context(), stream.Send)
 }
 
 // checking is one check. Between its parts it holds no database.
 type checking struct {
 	service  *service
-	database string
+	database string // that of the session, when it begins
 	since    uint64
 	check    *check.Check
 	sent     int // problems
+
+	partTime, pace time.Duration // less in tests
 }
 
+func (s *service) check(r *schema.CheckRequest) (*checking, error) {
+	if n := len(r.Collections); n > maxCheckCollections {
+		return nil, inField("collections", fmt.Errorf("%w: %d, the limit is %d; none is all", document.ErrInvalidOptions, n, maxCheckCollections))
+	}
+	if r.MaxFindings > maxFindings {
+		return nil, inField("max_findings", fmt.Errorf("%w: %d, the limit is %d", document.ErrInvalidOptions, r.MaxFindings, maxFindings))
+	}
+	findings := cmp.Or(int(r.MaxFindings), defaultFindings)
+	return &checking{
+		service: s, since: r.SinceTx, partTime: partTime, pace: checkPace,
+		check: check.New(check.WithCollections(r.Collections...), check.WithFrom(r.FromTx), check.WithTo(r.ToTx), check.WithMaxProblems(findings)),
+	}, nil
+}
+
+// run sends what is found, and how far the check is meanwhile.
 func (c *checking) run(ctx context.Context, send func(*schema.CheckResponse) error) error {
+	select {
+	case c.service.checking <- struct{}{}:
+		defer func() { <-c.service.checking }()
+	default:
+		return refuse(codes.ResourceExhausted, "TOO_MANY_CHECKS", "%d checks are under way, the limit; try again later", cap(c.service.checking))
+	}
+	defer c.check.Close() //nolint:errcheck // temporary files
 	var told time.Time
 	for {
 		if err := c.part(ctx); err != nil {
@@ -83,7 +90,7 @@ func (c *checking) run(ctx context.Context, send func(*schema.CheckResponse) err
 			}
 			return send(m)
 		}
-		if len(m.Findings) == 0 && time.Since(told) < checkPace {
+		if len(m.Findings) == 0 && time.Since(told) < c.pace {
 			continue
 		}
 		if err := send(m); err != nil { // nothing is held: clients may be slow
@@ -100,6 +107,7 @@ func (c *checking) part(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.database = g.database
 	held, err := c.service.take(ctx, g, c.since)
 	if err != nil {
 		return err
@@ -108,7 +116,7 @@ func (c *checking) part(ctx context.Context) error {
 	c.since = 0
 	waiting, cancel := context.WithTimeout(held.ctx, 2*partTime) // for a transaction that a replica does not have yet
 	defer cancel()
-	err = c.check.Part(waiting, held.engine, time.Now().Add(partTime))
+	err = c.check.Part(waiting, held.engine, time.Now().Add(c.partTime))
 	switch {
 	case err == nil, held.interrupted(), ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return nil
