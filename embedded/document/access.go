@@ -16,9 +16,6 @@ func init() {
 		if err := e.wait(ctx); err != nil {
 			return access.Parts{}, err
 		}
-		if err := e.catchUp(ctx); err != nil {
-			return access.Parts{}, err
-		}
-		return access.Parts{Store: e.st, Source: e.source}, nil
+		return access.Parts{Store: e.st, Source: e.source, Closing: e.ctx.Done()}, nil
 	}
 }

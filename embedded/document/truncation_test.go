@@ -92,6 +92,8 @@ func TestTruncation(t *testing.T) {
 		r := requireSound(t, a.Engine)
 		require.Positive(t, r.Truncated)
 		require.Less(t, r.Truncated, (first+last)/2)
+		require.Len(t, r.Unchecked, 1)
+		require.Equal(t, fmt.Sprintf("%d values up to transaction %d are no longer held: what they were, and what followed from them", r.Lost, r.Truncated), r.Unchecked[0])
 	}
 	d, err := a.Update(ctx, "c", value.Int(0), parse(t, `{"pad":null}`))
 	require.NoError(t, err)

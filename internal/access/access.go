@@ -15,8 +15,10 @@ import (
 type Parts struct {
 	Store  *store.ImmuStore
 	Source *view.Source
+	// Closing is closed when the engine begins to close, which then waits some seconds for
+	// views.
+	Closing <-chan struct{}
 }
 
-// Of returns the parts of a *document.Engine once it is open and has caught up
-// with its ledger.
+// Of returns the parts of a *document.Engine once it is open.
 var Of func(ctx context.Context, engine any) (Parts, error)

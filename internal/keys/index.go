@@ -58,6 +58,11 @@ func ParseIndexDefinition(key []byte) (collection, index uint32, err error) {
 	return binary.BigEndian.Uint32(rest), binary.BigEndian.Uint32(rest[4:]), nil
 }
 
+// Indexes returns the prefix shared by all entries of a collection's indexes.
+func Indexes(collection uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{Prefix, kindIndex}, collection)
+}
+
 // IndexEntries returns the prefix shared by all entries of an index.
 func IndexEntries(collection, index uint32) []byte {
 	return appendIndexNumbers([]byte{Prefix, kindIndex}, collection, index)

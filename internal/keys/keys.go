@@ -94,6 +94,9 @@ var (
 // Format returns the key of the format version.
 func Format() []byte { return []byte{Prefix, kindCatalog, catalogFormat} }
 
+// Catalog returns the prefix shared by the format version and all definitions.
+func Catalog() []byte { return []byte{Prefix, kindCatalog} }
+
 // Collection returns the key of the definition of collection id.
 func Collection(id uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{Prefix, kindCatalog, catalogCollection}, id)

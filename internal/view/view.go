@@ -204,8 +204,15 @@ func (v *View) version(key []byte, ref store.ValueRef) Version {
 	}
 }
 
-// historyPage is how many versions one look into the index returns.
-const historyPage = 64
+// historyPage is how many versions one look into the index returns at least, and
+// mostHistory at most. To find the first of them the index passes over others, so
+// the further a reading has come, the more it takes at a time.
+const (
+	historyPage = 64
+	mostHistory = 4096
+)
+
+func historyLimit(skip uint64) int { return int(min(max(skip, historyPage), mostHistory)) }
 
 // History yields the versions of key, oldest first, skipping the first skip
 // versions. Deleted versions are included.
@@ -217,7 +224,7 @@ func (v *View) History(key []byte, skip uint64) iter.Seq2[Version, error] {
 			return
 		}
 		for skip < inSnapshot {
-			refs, _, err := v.snapshot.History(key, skip, false, historyPage)
+			refs, _, err := v.snapshot.History(key, skip, false, historyLimit(skip))
 			if err == nil && len(refs) == 0 {
 				err = fmt.Errorf("%w: history of a key ends at %d of %d versions", ErrCorrupted, skip, inSnapshot)
 			}
@@ -273,7 +280,7 @@ func (v *View) HistoryDesc(key []byte, before uint64) iter.Seq2[Version, error] 
 			return more
 		})
 		for more && skip < inSnapshot {
-			refs, _, err := v.snapshot.History(key, skip, true, historyPage)
+			refs, _, err := v.snapshot.History(key, skip, true, historyLimit(skip))
 			if err == nil && len(refs) == 0 {
 				err = fmt.Errorf("%w: history of a key ends at %d of %d versions", ErrCorrupted, skip, inSnapshot)
 			}

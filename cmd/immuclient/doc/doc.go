@@ -22,8 +22,9 @@
 //
 // 0 done and verified as asked; 1 an error; 2 a proof was refused, or the server's
 // ledger is not the trusted one; 3 evidence is consistent but nothing that is
-// trusted vouches for it; 141, as of a program that SIGPIPE ended, where whoever read
-// the output went away: the command closes its session and says nothing.
+// trusted vouches for it; 4 a check of a database found something; 141, as of a program
+// that SIGPIPE ended, where whoever read the output went away: the command closes its
+// session and says nothing.
 package doc
 
 import (
@@ -46,6 +47,7 @@ const (
 	codeError      = 1
 	codeRefused    = 2
 	codeUnanchored = 3
+	codeFindings   = 4
 	codeReaderGone = 128 + int(syscall.SIGPIPE)
 )
 
@@ -75,6 +77,8 @@ func failure(err error) *Error {
 		return &Error{Code: codeReaderGone, Err: err}
 	case errors.Is(err, docclient.ErrVerification), errors.Is(err, docclient.ErrServerBehind), errors.As(err, &check):
 		return &Error{Code: codeRefused, Err: err}
+	case errors.Is(err, errFindings):
+		return &Error{Code: codeFindings, Err: err}
 	default:
 		return &Error{Code: codeError, Err: err}
 	}
@@ -111,7 +115,7 @@ Extended JSON object ({"$uuid":"..."}); --id-type says what it is where that
 guess is wrong.
 
 Exit codes: 0 done, 1 error, 2 a proof was refused or the server's ledger is not the
-trusted one, 3 consistent but unanchored evidence.`,
+trusted one, 3 consistent but unanchored evidence, 4 a check found something.`,
 	}
 	asGroup(group)
 	helpShort(group)
@@ -136,6 +140,7 @@ trusted one, 3 consistent but unanchored evidence.`,
 		verifyCommand(&f),
 		importCommand(&f),
 		exportCommand(&f),
+		checkCommand(&f),
 	)
 	return group
 }

@@ -22,7 +22,7 @@ type collection struct {
 
 // readDefinitions reads a transaction that changes collections: the format
 // version, if it is there, and definitions.
-func (c *checker) readDefinitions(tx uint64, entries []*store.TxEntry) error {
+func (c *Check) readDefinitions(tx uint64, entries []*store.TxEntry) error {
 	for i, e := range entries {
 		kind := kindOf(e.Key())
 		if kind != formatEntry && kind != definitionEntry && kind != indexDefinitionEntry {
@@ -54,7 +54,7 @@ func (c *checker) readDefinitions(tx uint64, entries []*store.TxEntry) error {
 	return nil
 }
 
-func (c *checker) readDefinition(tx uint64, key, b []byte, held bool) {
+func (c *Check) readDefinition(tx uint64, key, b []byte, held bool) {
 	id, _ := keys.ParseCollection(key) // that is how it was recognised
 	known := c.collections[id]
 	if !held {
@@ -79,7 +79,7 @@ func (c *checker) readDefinition(tx uint64, key, b []byte, held bool) {
 // assume takes from the engine's own catalog what a truncated definition said:
 // the name and the options of a collection never change. One that is not the first
 // dropped the collection, or was written again for an earlier truncation.
-func (c *checker) assume(tx uint64, id uint32, known *collection) {
+func (c *Check) assume(tx uint64, id uint32, known *collection) {
 	def, ok := c.final.ByID(id)
 	if !ok {
 		def = &catalog.Collection{}
@@ -98,7 +98,7 @@ func (c *checker) assume(tx uint64, id uint32, known *collection) {
 	}
 }
 
-func (c *checker) created(tx uint64, def *catalog.Collection) {
+func (c *Check) created(tx uint64, def *catalog.Collection) {
 	if def.Rewritten || def.Dropped {
 		c.definitionProblem(tx, def.ID, "its first definition is not one that creates it")
 	}
@@ -121,7 +121,7 @@ func (known *collection) sameAs(def *catalog.Collection) bool {
 		known.appendOnly == def.AppendOnly && known.compress == def.Compress
 }
 
-func (c *checker) rewritten(tx uint64, def *catalog.Collection, known *collection) {
+func (c *Check) rewritten(tx uint64, def *catalog.Collection, known *collection) {
 	same := known.sameAs(def) && def.Dropped == (known.droppedTx != 0) && def.ChangedTx == known.changedTx
 	if !same || !known.unknown && def.Author != known.author {
 		c.definitionProblem(tx, def.ID, "its definition was written again, but not the same")
@@ -129,24 +129,48 @@ func (c *checker) rewritten(tx uint64, def *catalog.Collection, known *collectio
 	known.author, known.unknown = def.Author, false
 }
 
-func (c *checker) dropped(tx uint64, def *catalog.Collection, known *collection) {
+func (c *Check) dropped(tx uint64, def *catalog.Collection, known *collection) {
 	if !def.Dropped || known.droppedTx != 0 || !known.sameAs(def) {
 		c.definitionProblem(tx, def.ID, "its definition changed, but can only be dropped once")
 	}
 	known.droppedTx, known.changedTx, known.author, known.unknown = tx, tx, def.Author, false
 }
 
-func (c *checker) definitionProblem(tx uint64, id uint32, detail string, args ...any) {
-	r := recordCheck{checker: c, tx: tx, coll: id}
+func (c *Check) definitionProblem(tx uint64, id uint32, detail string, args ...any) {
+	r := recordCheck{Check: c, tx: tx, coll: id}
 	r.problem(Catalog, detail, args...)
 }
 
-// checkCatalog compares the collections found with those of the engine.
-func (c *checker) checkCatalog() error {
-	at := c.report.State.TxID
+// takeForGranted takes from the engine's own catalog what the collections and indexes
+// were after a transaction.
+func (c *Check) takeForGranted(tx uint64) {
 	for _, id := range c.final.IDs() {
 		def, _ := c.final.ByID(id)
-		if def.CreatedTx > at {
+		if def.CreatedTx > tx {
+			continue
+		}
+		known := &collection{
+			name: def.Name, mode: def.Mode, appendOnly: def.AppendOnly, compress: def.Compress, unknown: true, changedTx: def.CreatedTx,
+		}
+		if def.Dropped && def.ChangedTx <= tx {
+			known.changedTx, known.droppedTx = def.ChangedTx, def.ChangedTx
+		}
+		c.collections[id] = known
+		c.indexes[id] = map[uint32]*catalog.Index{}
+		for _, ix := range c.final.Indexes(id) {
+			if ix.CreatedTx <= tx {
+				c.assumeIndex(ix, tx, ix.State == catalog.Dropped)
+			}
+		}
+		c.remember(id, tx)
+	}
+}
+
+// checkCatalog compares the collections found with those of the engine.
+func (c *Check) checkCatalog() {
+	for _, id := range c.final.IDs() {
+		def, _ := c.final.ByID(id)
+		if def.CreatedTx > c.at {
 			continue // newer than what was read
 		}
 		known, ok := c.collections[id]
@@ -154,7 +178,7 @@ func (c *checker) checkCatalog() error {
 			c.definitionProblem(0, id, "the engine has it, the ledger does not")
 			continue
 		}
-		now, exists := c.final.ByName(def.Name, at)
+		now, exists := c.final.ByName(def.Name, c.at)
 		exists = exists && now.ID == id
 		if !known.sameAs(def) || exists != (known.droppedTx == 0) {
 			c.definitionProblem(known.changedTx, id, "the engine has it otherwise than the ledger")
@@ -165,5 +189,4 @@ func (c *checker) checkCatalog() error {
 			c.definitionProblem(0, id, "the ledger has it, the engine does not")
 		}
 	}
-	return nil
 }

@@ -33,6 +33,22 @@
 //   - The store's index: it has every version of every key and no other, in both
 //     directions of reading and as of every transaction that wrote a key.
 //
+// # How it is done
+//
+// The ledger is read once, in its order, and everything that one transaction shows is
+// compared. What must be compared over many transactions, the versions of keys and
+// the changes of indexes, is sorted by key, in bounded memory and temporary files,
+// and compared key by key with the store's index. A [Check] is done in parts, between which
+// nothing is held, all as of one transaction; see [Check.Part].
+//
+// # Less than everything
+//
+// A check can be of some collections ([WithCollections]), as of an earlier transaction
+// ([WithTo]), or of what was written from a transaction on ([WithFrom]). The last
+// takes for granted what is older: of older transactions the chain of hashes and the log are
+// followed, not their content; of the index the keys that newer ones
+// wrote are looked up. What could not be checked is listed in the report.
+//
 // # Truncated or corrupted
 //
 // immudb drops the values of old transactions when a retention period is set.
@@ -44,18 +60,13 @@ package check
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-
-	"github.com/codenotary/immudb/embedded/store"
+	"time"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
-	"github.com/immudoc/immudoc/internal/access"
-	"github.com/immudoc/immudoc/internal/catalog"
-	"github.com/immudoc/immudoc/internal/view"
 )
 
 // ErrFailed is wrapped by [Report.Err].
@@ -64,16 +75,33 @@ var ErrFailed = errors.New("the ledger contradicts itself")
 // DefaultMaxProblems is how many problems a report lists unless told otherwise.
 const DefaultMaxProblems = 100
 
+// DefaultMemory is how many bytes a check sorts in unless told otherwise.
+const DefaultMemory = 32 << 20
+
 // Option changes how a check is done.
-type Option func(*checker)
+type Option func(*Check)
 
 // WithMaxProblems sets how many problems the report lists; the others are counted.
-func WithMaxProblems(n int) Option { return func(c *checker) { c.maxProblems = n } }
+func WithMaxProblems(n int) Option { return func(c *Check) { c.maxProblems = n } }
+
+// WithMemory sets how many bytes are taken to sort in; what is more goes to temporary files.
+func WithMemory(bytes int) Option { return func(c *Check) { c.memory = bytes } }
 
 // WithProgress has a function called after each transaction read.
 func WithProgress(progress func(transaction uint64)) Option {
-	return func(c *checker) { c.progress = progress }
+	return func(c *Check) { c.progress = progress }
 }
+
+// WithCollections checks the documents and indexes of these collections only; of none
+// for all.
+func WithCollections(names ...string) Option { return func(c *Check) { c.names = names } }
+
+// WithFrom checks what was written from a transaction on, and takes for granted what
+// is older. 0 and 1 are the first.
+func WithFrom(tx uint64) Option { return func(c *Check) { c.from = max(1, tx) } }
+
+// WithTo checks the database as of a transaction; 0 is the newest.
+func WithTo(tx uint64) Option { return func(c *Check) { c.at = tx } }
 
 // Rule is what a problem breaks.
 type Rule string
@@ -98,6 +126,7 @@ type Problem struct {
 	CollectionID uint32 // 0 if none
 	Collection   string // its name, if it is known
 	ID           value.Value
+	Index        string // name of the index concerned, if there is one
 	Detail       string
 }
 
@@ -113,20 +142,27 @@ func (p Problem) String() string {
 	if !p.ID.IsNull() {
 		s += fmt.Sprintf(" document %s:", p.ID.AppendJSON(nil))
 	}
+	if p.Index != "" {
+		s += fmt.Sprintf(" index %s:", p.Index)
+	}
 	return s + " " + p.Detail
 }
 
 // Report is what a check found.
 type Report struct {
 	Database     string
-	State        proof.State // the newest state that was checked
-	Transactions uint64      // of all kinds
+	State        proof.State // that was checked
+	From         uint64      // the first transaction whose content was read
+	Transactions uint64      // of all kinds, from there on
 	Collections  int         // dropped ones included
 	Documents    uint64      // deleted ones included
 	Revisions    uint64
+	Entries      uint64 // of indexes, that are there at the end; marks included
+	Lost         uint64 // values that are no longer held
 	Truncated    uint64 // the newest transaction whose values are no longer held, 0 if none
 	Problems     []Problem
-	Unlisted     uint64 // problems beyond those listed
+	Unlisted     uint64   // problems beyond those listed
+	Unchecked    []string // what could not be checked, or was not to be; set at the end
 }
 
 // OK reports whether there is no problem.
@@ -149,81 +185,31 @@ func (r *Report) Err() error {
 // meanwhile. The error says why the check could not be done; what it found is in
 // the report.
 func Run(ctx context.Context, e *document.Engine, options ...Option) (*Report, error) {
-	fail := func(err error) (*Report, error) {
+	c := New(options...)
+	err := c.run(ctx, e)
+	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, fmt.Errorf("checking database %s: %w", e.Name(), err)
 	}
-	db, err := access.Of(ctx, e)
-	if err != nil {
-		return fail(err)
-	}
-	report := &Report{Database: e.Name()}
-	report.State.TxID, report.State.Alh = db.Store.CommittedAlh()
-	if err := e.WaitFor(ctx, report.State.TxID); err != nil {
-		return fail(err)
-	}
-	v, err := db.Source.Acquire(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	defer v.Release()
-	c := &checker{
-		ctx: ctx, st: db.Store, view: v, report: report, maxProblems: DefaultMaxProblems,
-		final:       v.Extra().(*catalog.Catalog),
-		collections: map[uint32]*collection{},
-		indexes:     map[uint32]map[uint32]*catalog.Index{},
-		unsure:      map[*catalog.Index]bool{},
-		histories:   map[string]*history{},
-		versions:    map[string][]version{},
-		values:      map[byte]*extent{},
-	}
-	for _, option := range options {
-		option(c)
-	}
-	for _, step := range []func() error{c.readLedger, c.checkLosses, c.checkCatalog, c.checkIndexes, c.checkIndex} {
-		if err := step(); err != nil {
-			return fail(err)
+	return c.Report(), nil
+}
+
+func (c *Check) run(ctx context.Context, e *document.Engine) error {
+	for !c.Done() {
+		if err := c.Part(ctx, e, time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		if err := c.Settle(ctx); err != nil {
+			return err
 		}
 	}
-	report.Documents = uint64(len(c.histories))
-	report.Collections = len(c.collections)
-	return report, nil
+	return nil
 }
 
-// checker is the state of a check.
-type checker struct {
-	ctx    context.Context
-	st     *store.ImmuStore
-	view   *view.View
-	final  *catalog.Catalog // as the engine has it
-	report *Report
-
-	maxProblems int
-	progress    func(transaction uint64)
-
-	previous    *proof.Header // of the transaction before; nil at the first and after one that cannot be read
-	log         frontier      // over all transactions so far
-	logBroken   bool          // a transaction could not be read: the log's root is not known any more
-	collections map[uint32]*collection
-	indexes     map[uint32]map[uint32]*catalog.Index // by collection, then number
-	unsure      map[*catalog.Index]bool              // of indexes: whether writes kept it cannot be told
-	histories   map[string]*history                  // of documents, by key
-	versions    map[string][]version                 // what the index must show, by key
-	values      map[byte]*extent                     // by log of values
-}
-
-// version is one version of an indexed key, as the ledger has it.
-type version struct {
-	tx      uint64
-	deleted bool
-	held    bool              // the value is not truncated
-	sum     [sha256.Size]byte // of the value
-}
-
-func (c *checker) problem(rule Rule, tx uint64, detail string, args ...any) {
+func (c *Check) problem(rule Rule, tx uint64, detail string, args ...any) {
 	c.add(Problem{Rule: rule, Tx: tx, Detail: fmt.Sprintf(detail, args...)})
 }
 
-func (c *checker) add(p Problem) {
+func (c *Check) add(p Problem) {
 	if len(c.report.Problems) < c.maxProblems {
 		c.report.Problems = append(c.report.Problems, p)
 	} else {

@@ -26,7 +26,7 @@ func open(t *testing.T, dir string) *document.Engine {
 	return e
 }
 
-func parse(t *testing.T, s string) value.Value {
+func parse(t testing.TB, s string) value.Value {
 	t.Helper()
 	v, err := value.ParseJSON([]byte(s))
 	require.NoError(t, err)

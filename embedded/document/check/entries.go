@@ -2,9 +2,7 @@ package check
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"maps"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/codenotary/immudb/embedded/store"
@@ -18,246 +16,172 @@ import (
 	"github.com/immudoc/immudoc/internal/view"
 )
 
-// indexChange is what a transaction does to one key of an index.
-type indexChange struct {
-	deleted bool
-	value   []byte
-	held    bool
-}
-
-// readIndexDefinition follows the states of an index.
-func (c *checker) readIndexDefinition(tx uint64, key, b []byte, held bool) {
-	collection, id, _ := keys.ParseIndexDefinition(key) // that is how it was recognised
-	known := c.indexes[collection][id]
-	if c.indexes[collection] == nil {
-		c.indexes[collection] = map[uint32]*catalog.Index{}
-	}
-	if !held {
-		if def, ok := c.final.Index(collection, id); ok {
-			c.assumeIndex(def, tx)
-		} else {
-			c.definitionProblem(tx, collection, "the engine does not know its index %d", id)
-		}
-		return
-	}
-	def, err := catalog.DecodeIndex(collection, id, b, tx)
-	if err != nil {
-		c.definitionProblem(tx, collection, "%v", err)
-		return
-	}
-	def.CreatedTx = tx
-	if known != nil {
-		def.CreatedTx = known.CreatedTx
-	}
-	if problem := indexStep(known, def, uint32(len(c.indexes[collection]))+1); problem != "" && !def.Rewritten {
-		c.definitionProblem(tx, collection, "index %d %s: %s", id, def.Name, problem)
-	}
-	c.indexes[collection][id] = def
-}
-
-// assumeIndex takes from what the engine says of an index now what a truncated
-// definition said of it.
-func (c *checker) assumeIndex(now *catalog.Index, tx uint64) {
-	then := *now
-	switch {
-	case now.ChangedTx <= tx:
-	case now.ReadyTx != 0 && now.ReadyTx <= tx:
-		then.State = catalog.Ready
-	default:
-		then.State = catalog.Building
-		if tx != now.CreatedTx && now.ReadyTx == 0 { // or it had failed, before it was dropped
-			c.unsure[&then] = true
-		}
-	}
-	c.indexes[now.Collection][now.ID] = &then
-}
-
-// indexStep says what is wrong with the step from one definition of an index to
-// the next, "" if nothing.
-func indexStep(known, def *catalog.Index, next uint32) string {
-	switch {
-	case known == nil && (def.State != catalog.Building || def.ID != next):
-		return "its first definition is not one that creates it"
-	case known == nil:
-		return ""
-	case known.Name != def.Name || known.Fields.String() != def.Fields.String() || known.Unique != def.Unique || known.Sparse != def.Sparse ||
-		!value.Equal(known.Where, def.Where):
-		return "it was changed"
-	case known.State == catalog.Dropped, def.State == catalog.Building, known.State != catalog.Building && def.State != catalog.Dropped:
-		return "its state cannot follow the one before"
-	}
-	return ""
-}
-
-// kept returns the indexes that writes to a collection keep, as far as it is known,
-// by number.
-func (c *checker) kept(collection uint32) []*catalog.Index {
-	var out []*catalog.Index
-	for _, id := range slices.Sorted(maps.Keys(c.indexes[collection])) {
-		if ix := c.indexes[collection][id]; ix.Kept() && !c.unsure[ix] {
-			out = append(out, ix)
-		}
-	}
-	return out
-}
-
-// readIndexChanges reads the entries of indexes in a transaction, and compares them
-// with what its documents make necessary. What is left must be part of building an
-// index.
-func (c *checker) readIndexChanges(tx uint64, entries []*store.TxEntry) error {
-	changes := map[string]indexChange{}
+// readIndexChanges hands on what a transaction does to entries of indexes: under their own
+// keys, and under that of their document, where it is compared with what became of
+// the document.
+func (c *Check) readIndexChanges(tx uint64, entries []*store.TxEntry) error {
 	for _, e := range entries {
-		if k := kindOf(e.Key()); k != indexEntry && k != progressEntry {
+		kind := kindOf(e.Key())
+		if kind != indexEntry && kind != progressEntry {
 			continue
 		}
-		md := string(metadata(e))
-		if md != noMetadata && md != deletedMetadata {
-			c.problem(Layout, tx, "key %x has metadata %x", e.Key(), md)
+		key := e.Key()
+		collection, number, err := keys.ParseIndexNumbers(key)
+		if kind == indexEntry && (err != nil || !c.chosen(collection)) {
+			continue
+		}
+		if md := string(metadata(e)); md != noMetadata && md != deletedMetadata {
+			c.problem(Layout, tx, "key %x has metadata %x", key, md)
 		}
 		b, held, err := c.value(tx, e)
 		if err != nil {
 			return err
 		}
 		c.note(tx, e, b, held)
-		if kindOf(e.Key()) == indexEntry {
-			changes[string(e.Key())] = indexChange{deleted: md == deletedMetadata, value: b, held: held}
+		if kind == progressEntry {
+			continue
 		}
-	}
-	for _, e := range entries {
-		if kindOf(e.Key()) == documentEntry {
-			if err := c.checkIndexStep(tx, e.Key(), changes); err != nil {
-				return err
-			}
+		r := recordCheck{Check: c, tx: tx, coll: collection}
+		ix := c.indexes[collection][number]
+		if ix == nil {
+			r.problem(Index, "entry %x of an index that is not defined", key)
+			continue
 		}
-	}
-	held := map[string]*holding{}
-	for key, change := range changes {
-		if err := c.checkBackfilled(tx, []byte(key), change, held); err != nil {
-			return err
+		r.index = ix.Name
+		parsed, err := keys.ParseIndexEntry(key, ix.Descending())
+		if err != nil {
+			r.problem(Index, "%v", err)
+			continue
 		}
+		change := itemOf(tx, e, parsed.Document(collection), b, held)
+		change.entry = key
+		c.emit(change)
 	}
 	return nil
 }
 
-// holding is what a document has in an index.
+// holdings follows what a document has in the indexes.
+type holdings struct {
+	*Check
+	key        []byte // of the document
+	collection uint32
+	id         value.Value
+	live       map[string]bool // entries that are there, by the ledger
+
+	// Of the revision that was asked about last: what it has in each index.
+	of  *record.Record
+	has map[uint32]holding
+}
+
 type holding struct {
-	rec     *record.Record
-	gone    bool
 	entries [][]byte
-	err     error // about the entries
+	err     error
 }
 
-// holdingAt reads what a document has in an index as of a transaction, or takes it
-// from known: a document may have a thousand entries.
-func (c *checker) holdingAt(ix *catalog.Index, document []byte, tx uint64, known map[string]*holding) (*holding, error) {
-	name := fmt.Sprint(ix.ID, " ", string(document))
-	if h, ok := known[name]; ok {
-		return h, nil
-	}
-	h := &holding{}
-	var err error
-	if h.rec, h.gone, err = c.revisionAt(document, tx); err != nil {
-		return nil, err
-	}
-	h.entries, h.err = entriesOf(ix, document, h.rec)
-	known[name] = h
-	return h, nil
+// revision is what is known of a document after a transaction.
+type revision struct {
+	rec  *record.Record // nil if there is none
+	gone bool           // its content is not known
 }
 
-// revisionAt returns the record of a document as of a transaction; nil if there is
-// none, gone if its content is not held any more.
-func (c *checker) revisionAt(key []byte, tx uint64) (rec *record.Record, gone bool, err error) {
-	version, ok, err := c.view.Get(c.ctx, key, tx)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	b, err := version.Value()
-	if errors.Is(err, view.ErrValueGone) {
-		return nil, !version.Deleted, nil
-	}
-	if err == nil {
-		rec, err = record.Decode(b)
-	}
-	if err != nil { // told where the record is read
-		return nil, true, nil //nolint:nilerr // as above
-	}
-	return rec, false, nil
-}
-
-// entriesOf returns what a revision has in an index.
-func entriesOf(ix *catalog.Index, key []byte, rec *record.Record) ([][]byte, error) {
+// entries returns what a revision has in an index.
+func (h *holdings) entries(ix *catalog.Index, rec *record.Record) ([][]byte, error) {
 	if rec == nil || rec.IsTombstone() {
 		return nil, nil
 	}
-	_, id, err := keys.ParseDocument(key)
-	if err != nil {
-		return nil, err
+	if h.of != rec {
+		h.of, h.has = rec, map[uint32]holding{}
 	}
+	if known, ok := h.has[ix.ID]; ok {
+		return known.entries, known.err
+	}
+	var made holding
 	body, err := rec.Canonical()
-	if err != nil {
-		return nil, err
+	if made.err = err; err == nil {
+		made.entries, made.err = index.Entries(ix, body, h.key, h.id)
 	}
-	return index.Entries(ix, body, key, id)
+	h.has[ix.ID] = made
+	return made.entries, made.err
 }
 
-// checkIndexStep takes from changes what one document's write must do.
-func (c *checker) checkIndexStep(tx uint64, key []byte, changes map[string]indexChange) error {
-	collection, id, err := keys.ParseDocument(key)
-	if err != nil {
-		return err
+// step compares the changes of entries that a transaction made with what became of the
+// document in it.
+func (h *holdings) step(tx uint64, written bool, before, now revision, changes []item) {
+	kept := h.keptAt(h.collection, tx)
+	if len(kept) == 0 && len(changes) == 0 {
+		return
 	}
-	r := recordCheck{checker: c, tx: tx, coll: collection, id: id}
-	kept := c.kept(collection)
-	if len(kept) == 0 {
-		return nil
+	left := make(map[string]item, len(changes))
+	for _, change := range changes {
+		left[string(change.entry)] = change
 	}
-	before, goneBefore, err := c.revisionAt(key, tx-1)
-	if err != nil {
-		return err
-	}
-	now, gone, err := c.revisionAt(key, tx)
-	if err != nil {
-		return err
-	}
-	for _, ix := range kept {
-		if gone || goneBefore { // what it should have done cannot be told
-			c.forget(ix, key, changes)
-			continue
-		}
-		had, err := entriesOf(ix, key, before)
-		if err != nil {
-			r.problem(Index, "index %s: %v", ix.Name, err)
-			continue
-		}
-		has, err := entriesOf(ix, key, now)
-		if err != nil {
-			r.problem(Index, "index %s: %v", ix.Name, err)
-			continue
-		}
-		expect := func(entry []byte, rec *record.Record, deleted bool) {
-			change, ok := changes[string(entry)]
-			delete(changes, string(entry))
-			switch {
-			case !ok:
-				r.problem(Index, "index %s: entry %x is not changed with it", ix.Name, entry)
-			case change.deleted != deleted:
-				r.problem(Index, "index %s: entry %x is removed where it should be added, or the other way round", ix.Name, entry)
-			case change.held && !bytes.Equal(change.value, proof.IndexEntryValue(rec.Seed, entry)):
-				r.problem(Index, "index %s: entry %x is not blinded by the revision that holds the value", ix.Name, entry)
-			}
-		}
-		for _, entry := range had {
-			if !contains(has, entry) {
-				expect(entry, before, true)
-			}
-		}
-		for _, entry := range has {
-			if ix.State == catalog.Building || !contains(had, entry) {
-				expect(entry, now, false)
+	if written {
+		for _, ix := range kept {
+			if !h.unsure[ix] && !before.gone && !now.gone {
+				h.stepOf(ix, tx, before, now, left)
 			}
 		}
 	}
-	return nil
+	for _, change := range changes {
+		if h.live == nil {
+			h.live = map[string]bool{}
+		}
+		if change.deleted {
+			delete(h.live, string(change.entry))
+		} else {
+			h.live[string(change.entry)] = true
+		}
+		// What a revision should have done cannot be told if one side of it is not known.
+		if _, unexplained := left[string(change.entry)]; unexplained && !now.gone && (!written || !before.gone) {
+			h.backfilled(tx, kept, now, change)
+		}
+	}
+}
+
+func (h *holdings) problems(ix *catalog.Index, tx uint64) *recordCheck {
+	return &recordCheck{Check: h.Check, tx: tx, coll: h.collection, id: h.id, index: ix.Name}
+}
+
+// stepOf takes from changes what one document's write must do to one index.
+func (h *holdings) stepOf(ix *catalog.Index, tx uint64, before, now revision, changes map[string]item) {
+	r := h.problems(ix, tx)
+	had, err := h.entries(ix, before.rec)
+	if err != nil {
+		r.problem(Index, "%v", err)
+		return
+	}
+	has, err := h.entries(ix, now.rec)
+	if err != nil {
+		r.problem(Index, "%v", err)
+		return
+	}
+	expect := func(entry []byte, rec *record.Record, deleted bool) {
+		change, ok := changes[string(entry)]
+		delete(changes, string(entry))
+		switch {
+		case !ok:
+			r.problem(Index, "entry %x is not changed with it", entry)
+		case change.deleted != deleted:
+			r.problem(Index, "entry %x is removed where it should be added, or the other way round", entry)
+		case change.held && change.sum != blinding(rec, entry):
+			r.problem(Index, "entry %x is not blinded by the revision that holds the value", entry)
+		}
+	}
+	for _, entry := range had {
+		if !contains(has, entry) {
+			expect(entry, before.rec, true)
+		}
+	}
+	for _, entry := range has {
+		if ix.State == catalog.Building || !contains(had, entry) {
+			expect(entry, now.rec, false)
+		}
+	}
+}
+
+// blinding is the hash of the value of an entry.
+func blinding(rec *record.Record, entry []byte) [sha256.Size]byte {
+	return sha256.Sum256(proof.IndexEntryValue(rec.Seed, entry))
 }
 
 func contains(sorted [][]byte, entry []byte) bool {
@@ -265,71 +189,43 @@ func contains(sorted [][]byte, entry []byte) bool {
 	return found
 }
 
-// forget drops all changes of a document in an index.
-func (c *checker) forget(ix *catalog.Index, document []byte, changes map[string]indexChange) {
-	prefix := keys.IndexEntries(ix.Collection, ix.ID)
-	for key := range changes {
-		if !bytes.HasPrefix([]byte(key), prefix) {
-			continue
-		}
-		if e, err := keys.ParseIndexEntry([]byte(key), ix.Descending()); err == nil && bytes.Equal(e.Document(ix.Collection), document) {
-			delete(changes, key)
-		}
+// backfilled checks an entry that no write of its document explains: it must be part
+// of building an index.
+func (h *holdings) backfilled(tx uint64, kept []*catalog.Index, now revision, change item) {
+	_, number, err := keys.ParseIndexNumbers(change.entry)
+	ix := h.indexes[h.collection][number]
+	if err != nil || ix == nil {
+		return // told when it was read
 	}
-}
-
-// checkBackfilled checks an entry that no document of its transaction explains.
-func (c *checker) checkBackfilled(tx uint64, key []byte, change indexChange, known map[string]*holding) error {
-	collection, number, err := keys.ParseIndexNumbers(key)
-	if err != nil {
-		return err
+	r := h.problems(ix, tx)
+	i := slices.IndexFunc(kept, func(ix *catalog.Index) bool { return ix.ID == number })
+	if i >= 0 {
+		ix = kept[i]
 	}
-	r := recordCheck{checker: c, tx: tx, coll: collection}
-	ix := c.indexes[collection][number]
-	if ix == nil {
-		r.problem(Index, "entry %x of an index that is not defined", key)
-		return nil
+	e, err := keys.ParseIndexEntry(change.entry, ix.Descending())
+	if h.unsure[ix] || err != nil || e.Mark == keys.MarkStale {
+		return
 	}
-	if c.unsure[ix] {
-		return nil
-	}
-	e, err := keys.ParseIndexEntry(key, ix.Descending())
-	if err != nil {
-		r.problem(Index, "index %s: %v", ix.Name, err)
-		return nil
-	}
-	h, err := c.holdingAt(ix, e.Document(collection), tx, known)
-	if err != nil {
-		return err
-	}
-	if e.Mark == keys.MarkStale || h.gone {
-		return nil
-	}
+	has, err := h.entries(ix, now.rec)
 	switch {
-	case h.err != nil:
-		r.problem(Index, "index %s: %v", ix.Name, h.err)
-	case ix.State != catalog.Building || change.deleted || !contains(h.entries, key):
-		r.problem(Index, "index %s: entry %x belongs to no document of its transaction", ix.Name, key)
-	case change.held && !bytes.Equal(change.value, proof.IndexEntryValue(h.rec.Seed, key)):
-		r.problem(Index, "index %s: entry %x is not blinded by the revision that holds the value", ix.Name, key)
+	case err != nil:
+		r.problem(Index, "%v", err)
+	case i < 0 || ix.State != catalog.Building || change.deleted || !contains(has, change.entry):
+		r.problem(Index, "entry %x belongs to no document of its transaction", change.entry)
+	case change.held && change.sum != blinding(now.rec, change.entry):
+		r.problem(Index, "entry %x is not blinded by the revision that holds the value", change.entry)
 	}
-	return nil
 }
 
-// checkIndexes compares what the indexes that are complete hold at the end with
-// what the documents should have in them.
-func (c *checker) checkIndexes() error {
-	at := c.report.State.TxID
-	for collection, indexes := range c.indexes {
-		for _, ix := range indexes {
-			known, ok := c.final.Index(collection, ix.ID)
-			if !ok || known.ChangedTx <= at && known.State != ix.State {
-				c.definitionProblem(ix.ChangedTx, collection, "the engine has index %s otherwise than the ledger", ix.Name)
-			}
-			if coll := c.collections[collection]; ix.State != catalog.Ready || coll == nil || coll.droppedTx != 0 {
-				continue
-			}
-			if err := c.checkComplete(ix, at); err != nil {
+// finish compares what the document has at the end in the indexes that are complete
+// with what it should have.
+func (h *holdings) finish(now revision) error {
+	if now.gone || !h.exists(h.collection) {
+		return nil
+	}
+	for _, ix := range h.keptAt(h.collection, h.at) {
+		if ix, ok := h.complete(h.collection, ix.ID); ok {
+			if err := h.finishOf(ix, now); err != nil {
 				return err
 			}
 		}
@@ -337,63 +233,89 @@ func (c *checker) checkIndexes() error {
 	return nil
 }
 
-func (c *checker) checkComplete(ix *catalog.Index, at uint64) error {
-	r := recordCheck{checker: c, coll: ix.Collection}
-	live := map[string]bool{}
-	stale := map[string]bool{} // documents of which the index may have too much
-	values := map[string]string{}
-	for version, err := range c.view.Scan(c.ctx, view.Range{Prefix: keys.IndexEntries(ix.Collection, ix.ID)}, at) {
-		if err != nil {
-			return err
-		}
-		if version.Deleted {
-			continue
-		}
-		e, err := keys.ParseIndexEntry(version.Key, ix.Descending())
-		if err != nil {
-			r.problem(Index, "index %s: %v", ix.Name, err)
-			continue
-		}
-		if e.Mark == keys.MarkStale {
-			stale[string(e.ID)] = true
-			continue
-		}
-		live[string(version.Key)] = true
-		if holder, taken := values[string(e.Values)]; ix.Unique && e.Mark == keys.NoMark {
-			if taken && !stale[holder] && !stale[string(e.ID)] {
-				r.problem(Index, "index %s: entry %x is not the only one with its values", ix.Name, version.Key)
+func (h *holdings) finishOf(ix *catalog.Index, now revision) error {
+	r := h.problems(ix, 0)
+	has, err := h.entries(ix, now.rec)
+	if err != nil {
+		r.problem(Index, "%v", err)
+		return nil
+	}
+	for _, entry := range has {
+		live := h.live[string(entry)]
+		if !live && h.from > 1 { // it may be older than what was read
+			version, ok, err := h.view.Get(h.ctx, entry, h.at)
+			if err != nil {
+				return err
 			}
-			values[string(e.Values)] = string(e.ID)
+			live = ok && !version.Deleted
+		}
+		if !live {
+			r.problem(Index, "entry %x is missing", entry)
 		}
 	}
-	for version, err := range c.view.Scan(c.ctx, view.Range{Prefix: keys.Documents(ix.Collection)}, at) {
-		if err != nil {
-			return err
-		}
-		rec, gone, err := c.revisionAt(version.Key, at)
-		if err != nil {
-			return err
-		}
-		if gone {
-			stale[string(version.Key[len(keys.Documents(0)):])] = true
-			continue
-		}
-		entries, err := entriesOf(ix, version.Key, rec)
-		if err != nil {
-			r.problem(Index, "index %s: %v", ix.Name, err)
-			continue
-		}
-		for _, entry := range entries {
-			if !live[string(entry)] {
-				r.problem(Index, "index %s: entry %x is missing", ix.Name, entry)
-			}
-			delete(live, string(entry))
-		}
+	prefix := string(keys.IndexEntries(ix.Collection, ix.ID))
+	if h.live[string(keys.IndexMark(ix.Collection, ix.ID, keys.MarkStale, h.key))] {
+		return nil // it may have more
 	}
-	for key := range live {
-		if e, err := keys.ParseIndexEntry([]byte(key), ix.Descending()); err == nil && !stale[string(e.ID)] {
-			r.problem(Index, "index %s: entry %x belongs to no document", ix.Name, key)
+	for entry := range h.live {
+		if entry > prefix && entry[:len(prefix)] == prefix && !contains(has, []byte(entry)) {
+			r.problem(Index, "entry %x does not belong to it", entry)
 		}
 	}
 	return nil
+}
+
+// uniqueEntry is the entry before, in an index that has no value twice.
+type uniqueEntry struct {
+	index *catalog.Index
+	entry keys.IndexEntry
+}
+
+// checkUnique checks an entry that is there at the end. They come in the order of their keys.
+func (c *Check) checkUnique(ix *catalog.Index, key []byte) error {
+	e, err := keys.ParseIndexEntry(key, ix.Descending())
+	if err != nil || e.Mark != keys.NoMark {
+		return nil //nolint:nilerr // told when it was read
+	}
+	twice := false
+	switch last := c.unique; {
+	case last.index == ix && bytes.Equal(last.entry.Values, e.Values):
+		twice, err = c.contradict(ix, last.entry, e)
+	case c.from > 1:
+		twice, err = c.taken(ix, e)
+	}
+	if twice {
+		c.indexProblem(key, 0, "it is not the only one with its values")
+	}
+	c.unique = uniqueEntry{index: ix, entry: e}
+	return err
+}
+
+// taken reports whether an entry older than what was read has the values of another.
+func (c *Check) taken(ix *catalog.Index, e keys.IndexEntry) (bool, error) {
+	prefix := append(keys.IndexEntries(ix.Collection, ix.ID), e.Values...)
+	for other, err := range c.view.Scan(c.ctx, view.Range{Prefix: prefix}, c.at) {
+		if err != nil {
+			return false, err
+		}
+		o, err := keys.ParseIndexEntry(other.Key, ix.Descending())
+		if err != nil || other.Deleted || other.Tx >= c.from || !bytes.Equal(o.Values, e.Values) {
+			continue
+		}
+		if twice, err := c.contradict(ix, o, e); twice || err != nil {
+			return twice, err
+		}
+	}
+	return false, nil
+}
+
+// contradict reports whether the index has no more of two documents than it should.
+func (c *Check) contradict(ix *catalog.Index, entries ...keys.IndexEntry) (bool, error) {
+	for _, e := range entries {
+		version, ok, err := c.view.Get(c.ctx, keys.IndexMark(ix.Collection, ix.ID, keys.MarkStale, e.Document(ix.Collection)), c.at)
+		if err != nil || ok && !version.Deleted {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -15,43 +15,62 @@ import (
 	"github.com/immudoc/immudoc/internal/keys"
 )
 
-// readLedger reads every transaction once, in order.
-func (c *checker) readLedger() error {
-	holder := store.NewTx(c.st.MaxTxEntries(), c.st.MaxKeyLen())
-	for tx := uint64(1); tx <= c.report.State.TxID; tx++ {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		err := c.st.ReadTx(tx, false, holder)
-		switch {
-		case errors.Is(err, store.ErrAlreadyClosed):
-			return err
-		case err != nil:
-			c.problem(Transaction, tx, "cannot be read: %v", err)
-			c.previous, c.logBroken = nil, true
-			continue
-		}
+// readNext reads the next transaction. At the end of the ledger it compares what is
+// known then.
+func (c *Check) readNext() error {
+	tx := c.next
+	if tx > c.at {
+		c.endLedger()
+		return nil
+	}
+	if c.holder == nil {
+		c.holder = store.NewTx(c.st.MaxTxEntries(), c.st.MaxKeyLen())
+	}
+	var h *store.TxHeader
+	var err error
+	if tx < c.from {
+		h, err = c.st.ReadTxHeader(tx, false, false)
+	} else if err = c.st.ReadTx(tx, false, c.holder); err == nil {
+		h = c.holder.Header()
+	}
+	switch {
+	case errors.Is(err, store.ErrAlreadyClosed):
+		return err
+	case err != nil:
+		c.problem(Transaction, tx, "cannot be read: %v", err)
+		c.previous, c.logBroken = nil, true
+		c.next++
+		return nil
+	}
+	c.checkHeader(tx, h)
+	if tx >= c.from {
+		entries := c.holder.Entries()
 		c.report.Transactions++
-		c.checkHeader(tx, holder.Header(), holder.Entries())
-		if err := c.readEntries(tx, holder.Entries()); err != nil {
+		c.checkEntries(tx, h, entries)
+		if err := c.readEntries(tx, entries); err != nil {
 			return err
-		}
-		if c.progress != nil {
-			c.progress(tx)
 		}
 	}
-	if c.previous != nil && c.previous.ID == c.report.State.TxID && c.previous.Alh() != c.report.State.Alh {
-		c.problem(Transaction, c.previous.ID, "the state of the database is not the hash of this transaction")
+	c.next++
+	if c.progress != nil {
+		c.progress(tx)
 	}
 	return nil
 }
 
-// checkHeader compares a header with the entries it commits to, with the header
-// before and with the log of all transactions before.
-func (c *checker) checkHeader(tx uint64, h *store.TxHeader, entries []*store.TxEntry) {
-	if h.ID != tx {
-		c.problem(Transaction, tx, "is numbered %d", h.ID)
+func (c *Check) endLedger() {
+	if c.previous != nil && c.previous.ID == c.at && c.previous.Alh() != c.report.State.Alh {
+		c.problem(Transaction, c.at, "the state of the database is not the hash of this transaction")
 	}
+	c.checkLosses()
+	c.checkCatalog()
+	c.checkIndexStates()
+	c.report.Collections = len(c.collections)
+	c.phase, c.holder = sorting, nil
+}
+
+// checkEntries compares a header with the entries it commits to.
+func (c *Check) checkEntries(tx uint64, h *store.TxHeader, entries []*store.TxEntry) {
 	if n := len(entries); n != h.NEntries {
 		c.problem(Transaction, tx, "has %d entries where its header says %d", n, h.NEntries)
 	}
@@ -62,6 +81,14 @@ func (c *checker) checkHeader(tx uint64, h *store.TxHeader, entries []*store.TxE
 		}
 	case slices.ContainsFunc(entries, func(e *store.TxEntry) bool { return keys.KindOf(e.Key()) != keys.KindForeign }):
 		c.problem(Transaction, tx, "has documents under a header of version %d, of which nothing can be proved", h.Version)
+	}
+}
+
+// checkHeader compares a header with the one before and with the log of all
+// transactions before.
+func (c *Check) checkHeader(tx uint64, h *store.TxHeader) {
+	if h.ID != tx {
+		c.problem(Transaction, tx, "is numbered %d", h.ID)
 	}
 	if p := c.previous; p != nil {
 		if p.Alh() != h.PrevAlh {
@@ -155,7 +182,7 @@ type extent struct {
 
 // value reads the value of an entry. held is false if the ledger has it no
 // longer, or if it is not what its hash says, which is noted as a problem.
-func (c *checker) value(tx uint64, e *store.TxEntry) (b []byte, held bool, err error) {
+func (c *Check) value(tx uint64, e *store.TxEntry) (b []byte, held bool, err error) {
 	if e.VLen() == 0 {
 		if e.HVal() == sha256.Sum256(nil) {
 			return nil, true, nil
@@ -190,15 +217,17 @@ func (c *checker) value(tx uint64, e *store.TxEntry) (b []byte, held bool, err e
 	}
 }
 
-func (c *checker) truncated(tx uint64) { c.report.Truncated = max(c.report.Truncated, tx) }
+func (c *Check) truncated(tx uint64) {
+	c.report.Truncated = max(c.report.Truncated, tx)
+	c.report.Lost++
+}
 
 // checkLosses finds values that are lost though older ones of the same log are
 // held: truncation drops from the beginning.
-func (c *checker) checkLosses() error {
+func (c *Check) checkLosses() {
 	for _, x := range c.values {
 		if x.held >= 0 && x.lost > x.held {
 			c.problem(Value, x.lostTx, "a value is lost though older ones are held: this is no truncation")
 		}
 	}
-	return nil
 }

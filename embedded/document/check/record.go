@@ -19,23 +19,17 @@ const (
 	deletedMetadata = "\x00"
 )
 
-// history is what is known of a document after the transactions read so far.
-type history struct {
-	revisions uint64
-	manifest  *proof.Hash // of the last revision, nil if it could not be read
-	exists    bool        // the last revision is no tombstone
-}
-
 // recordCheck is one record on the bench.
 type recordCheck struct {
-	*checker
-	tx   uint64
-	coll uint32
-	id   value.Value
+	*Check
+	tx    uint64
+	coll  uint32
+	id    value.Value
+	index string // name, if it is about one
 }
 
 func (r *recordCheck) problem(rule Rule, detail string, args ...any) {
-	p := Problem{Rule: rule, Tx: r.tx, CollectionID: r.coll, ID: r.id, Detail: fmt.Sprintf(detail, args...)}
+	p := Problem{Rule: rule, Tx: r.tx, CollectionID: r.coll, ID: r.id, Index: r.index, Detail: fmt.Sprintf(detail, args...)}
 	if coll := r.collections[r.coll]; coll != nil {
 		p.Collection = coll.name
 	}
@@ -44,22 +38,17 @@ func (r *recordCheck) problem(rule Rule, detail string, args ...any) {
 
 // readRecord checks the record in an entry and takes its manifest out of its
 // slot. position is that of the record among those of its transaction.
-func (c *checker) readRecord(tx uint64, e *store.TxEntry, position uint64, slots map[uint64]proof.Hash, known bool) error {
+func (c *Check) readRecord(tx uint64, e *store.TxEntry, position uint64, slots map[uint64]proof.Hash, known bool) error {
 	collID, id, err := keys.ParseDocument(e.Key())
 	if err != nil {
 		return err // not possible: that is how it was recognised
 	}
-	r := &recordCheck{checker: c, tx: tx, coll: collID, id: id}
-	h := c.histories[string(e.Key())]
-	if h == nil {
-		h = &history{}
-		c.histories[string(e.Key())] = h
+	if !c.chosen(collID) {
+		delete(slots, position)
+		return nil
 	}
-	before := *h
-	h.revisions++
-	h.manifest, h.exists = nil, string(metadata(e)) != deletedMetadata
+	r := &recordCheck{Check: c, tx: tx, coll: collID, id: id}
 	c.report.Revisions++
-
 	coll := c.collections[collID]
 	switch {
 	case coll == nil:
@@ -84,7 +73,6 @@ func (c *checker) readRecord(tx uint64, e *store.TxEntry, position uint64, slots
 	}
 	r.checkMetadata(e, rec)
 	r.checkBody(rec)
-	r.checkHistory(rec, &before)
 	if coll == nil {
 		delete(slots, position)
 		return nil
@@ -94,9 +82,7 @@ func (c *checker) readRecord(tx uint64, e *store.TxEntry, position uint64, slots
 	if _, err := proof.ParseManifest(manifest.Encode()); err != nil {
 		r.problem(Record, "%v", err)
 	}
-	hash := manifest.Hash()
-	h.manifest = &hash
-	r.checkSlot(rec, hash, position, slots, known)
+	r.checkSlot(rec, manifest.Hash(), position, slots, known)
 	return nil
 }
 
@@ -123,21 +109,6 @@ func (r *recordCheck) checkBody(rec *record.Record) {
 		r.problem(Body, "%v", err)
 	case root != rec.Root || leaves != rec.Leaves:
 		r.problem(Body, "the property root, of %d leaves, is not that of the body, of %d", rec.Leaves, leaves)
-	}
-}
-
-func (r *recordCheck) checkHistory(rec *record.Record, before *history) {
-	if rec.Revision != before.revisions+1 {
-		r.problem(Chain, "revision %d follows revision %d", rec.Revision, before.revisions)
-	}
-	if before.manifest != nil && rec.Previous != *before.manifest {
-		r.problem(Chain, "revision %d does not point to the manifest of the one before", rec.Revision)
-	}
-	switch inserts := rec.Operation == proof.Insert; {
-	case inserts && before.exists:
-		r.problem(Chain, "insert of a document that exists")
-	case !inserts && !before.exists:
-		r.problem(Chain, "%s of a document that does not exist", rec.Operation)
 	}
 }
 

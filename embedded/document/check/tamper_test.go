@@ -91,9 +91,8 @@ func TestIndexOfAnotherDatabase(t *testing.T) {
 		details = append(details, p.Detail)
 		require.NotEmpty(t, p.String())
 	}
-	require.Contains(t, details, "missing from an ascending scan")
-	require.Contains(t, details, "missing from a descending scan")
-	require.Contains(t, details, "in an ascending scan, but not in the ledger")
+	require.Contains(t, details, "it is missing from the index")
+	require.Contains(t, details, "it is in the index, but not in the ledger")
 }
 
 func definition(t *testing.T, c catalog.Collection) entry {

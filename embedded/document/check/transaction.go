@@ -58,7 +58,7 @@ func kindOf(key []byte) entryKind {
 }
 
 // readEntries reads a transaction, if it is one of ours.
-func (c *checker) readEntries(tx uint64, entries []*store.TxEntry) error {
+func (c *Check) readEntries(tx uint64, entries []*store.TxEntry) error {
 	count := map[entryKind]int{}
 	seen := map[string]bool{}
 	for _, e := range entries {
@@ -96,7 +96,7 @@ func (c *checker) readEntries(tx uint64, entries []*store.TxEntry) error {
 
 // readDocuments reads a transaction of n documents: evidence entries first, then
 // the records in the order of their slots.
-func (c *checker) readDocuments(tx uint64, entries []*store.TxEntry, n int) error {
+func (c *Check) readDocuments(tx uint64, entries []*store.TxEntry, n int) error {
 	groups := (n + proof.EntryManifests - 1) / proof.EntryManifests
 	slots := make(map[uint64]proof.Hash, n)
 	known := true // every evidence entry could be read
@@ -140,10 +140,10 @@ func (c *checker) readDocuments(tx uint64, entries []*store.TxEntry, n int) erro
 
 // readEvidence reads the manifest hashes of evidence entry i into slots. It
 // reports false if that could not be done.
-func (c *checker) readEvidence(tx uint64, e *store.TxEntry, i, want int, slots map[uint64]proof.Hash) (ok bool, err error) {
+func (c *Check) readEvidence(tx uint64, e *store.TxEntry, i, want int, slots map[uint64]proof.Hash) (ok bool, err error) {
 	if string(metadata(e)) != proof.EvidenceMetadata {
 		c.problem(Layout, tx, "evidence entry %d has metadata %x, not %x", i, metadata(e), proof.EvidenceMetadata)
-		if e.Metadata() == nil || !e.Metadata().NonIndexable() {
+		if c.only == nil && (e.Metadata() == nil || !e.Metadata().NonIndexable()) {
 			c.note(tx, e, nil, false)
 		}
 	}
@@ -165,16 +165,15 @@ func (c *checker) readEvidence(tx uint64, e *store.TxEntry, i, want int, slots m
 	return true, nil
 }
 
-// note remembers what the index must show of an entry.
-func (c *checker) note(tx uint64, e *store.TxEntry, value []byte, held bool) {
-	v := version{tx: tx, deleted: e.Metadata() != nil && e.Metadata().Deleted(), held: held}
+// note hands on what the index must show of an entry.
+func (c *Check) note(tx uint64, e *store.TxEntry, value []byte, held bool) {
+	c.emit(itemOf(tx, e, e.Key(), value, held))
+}
+
+func itemOf(tx uint64, e *store.TxEntry, key, value []byte, held bool) item {
+	it := item{key: key, tx: tx, deleted: e.Metadata() != nil && e.Metadata().Deleted(), held: held}
 	if held {
-		v.sum = sha256.Sum256(value)
+		it.sum = sha256.Sum256(value)
 	}
-	key := string(e.Key())
-	list := c.versions[key]
-	if n := len(list); n > 0 && list[n-1].tx == tx {
-		return // twice in a transaction: the index keeps the first
-	}
-	c.versions[key] = append(list, v)
+	return it
 }

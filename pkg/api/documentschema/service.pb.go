@@ -26,7 +26,7 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\xf7\x1b\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x16immudoc/v1/check.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\xd9\x1c\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
@@ -53,7 +53,8 @@ const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\bDistinct\x12\x1b.immudoc.v1.DistinctRequest\x1a\x1c.immudoc.v1.DistinctResponse\"F\x82\xd3\xe4\x93\x02@:\x01*\";/api/immudoc/v1/collections/{collection}/documents:distinct0\x01\x12\x83\x01\n" +
 	"\x05Watch\x12\x18.immudoc.v1.WatchRequest\x1a\x19.immudoc.v1.WatchResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:watch0\x01\x12\x81\x01\n" +
 	"\x05Prove\x12\x18.immudoc.v1.ProveRequest\x1a\x19.immudoc.v1.ProveResponse\"C\x82\xd3\xe4\x93\x02=:\x01*\"8/api/immudoc/v1/collections/{collection}/documents:prove\x12d\n" +
-	"\bGetState\x12\x1b.immudoc.v1.GetStateRequest\x1a\x1c.immudoc.v1.GetStateResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/immudoc/v1/stateB3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
+	"\bGetState\x12\x1b.immudoc.v1.GetStateRequest\x1a\x1c.immudoc.v1.GetStateResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/immudoc/v1/state\x12`\n" +
+	"\x05Check\x12\x18.immudoc.v1.CheckRequest\x1a\x19.immudoc.v1.CheckResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/immudoc/v1/check0\x01B3Z1github.com/immudoc/immudoc/pkg/api/documentschemab\x06proto3"
 
 var file_immudoc_v1_service_proto_goTypes = []any{
 	(*CreateCollectionRequest)(nil),      // 0: immudoc.v1.CreateCollectionRequest
@@ -82,32 +83,34 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*WatchRequest)(nil),                 // 23: immudoc.v1.WatchRequest
 	(*ProveRequest)(nil),                 // 24: immudoc.v1.ProveRequest
 	(*GetStateRequest)(nil),              // 25: immudoc.v1.GetStateRequest
-	(*CreateCollectionResponse)(nil),     // 26: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 27: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 28: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 29: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 30: immudoc.v1.GetCollectionHistoryResponse
-	(*CreateIndexResponse)(nil),          // 31: immudoc.v1.CreateIndexResponse
-	(*GetIndexResponse)(nil),             // 32: immudoc.v1.GetIndexResponse
-	(*ListIndexesResponse)(nil),          // 33: immudoc.v1.ListIndexesResponse
-	(*DropIndexResponse)(nil),            // 34: immudoc.v1.DropIndexResponse
-	(*InsertResponse)(nil),               // 35: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 36: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 37: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 38: immudoc.v1.DeleteResponse
-	(*TransactResponse)(nil),             // 39: immudoc.v1.TransactResponse
-	(*UpdateMatchingResponse)(nil),       // 40: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingResponse)(nil),       // 41: immudoc.v1.DeleteMatchingResponse
-	(*GetResponse)(nil),                  // 42: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 43: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 44: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 45: immudoc.v1.ScanResponse
-	(*ExplainResponse)(nil),              // 46: immudoc.v1.ExplainResponse
-	(*AggregateResponse)(nil),            // 47: immudoc.v1.AggregateResponse
-	(*DistinctResponse)(nil),             // 48: immudoc.v1.DistinctResponse
-	(*WatchResponse)(nil),                // 49: immudoc.v1.WatchResponse
-	(*ProveResponse)(nil),                // 50: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 51: immudoc.v1.GetStateResponse
+	(*CheckRequest)(nil),                 // 26: immudoc.v1.CheckRequest
+	(*CreateCollectionResponse)(nil),     // 27: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 28: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 29: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionResponse)(nil),       // 30: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 31: immudoc.v1.GetCollectionHistoryResponse
+	(*CreateIndexResponse)(nil),          // 32: immudoc.v1.CreateIndexResponse
+	(*GetIndexResponse)(nil),             // 33: immudoc.v1.GetIndexResponse
+	(*ListIndexesResponse)(nil),          // 34: immudoc.v1.ListIndexesResponse
+	(*DropIndexResponse)(nil),            // 35: immudoc.v1.DropIndexResponse
+	(*InsertResponse)(nil),               // 36: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 37: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 38: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 39: immudoc.v1.DeleteResponse
+	(*TransactResponse)(nil),             // 40: immudoc.v1.TransactResponse
+	(*UpdateMatchingResponse)(nil),       // 41: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 42: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 43: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 44: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 45: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 46: immudoc.v1.ScanResponse
+	(*ExplainResponse)(nil),              // 47: immudoc.v1.ExplainResponse
+	(*AggregateResponse)(nil),            // 48: immudoc.v1.AggregateResponse
+	(*DistinctResponse)(nil),             // 49: immudoc.v1.DistinctResponse
+	(*WatchResponse)(nil),                // 50: immudoc.v1.WatchResponse
+	(*ProveResponse)(nil),                // 51: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 52: immudoc.v1.GetStateResponse
+	(*CheckResponse)(nil),                // 53: immudoc.v1.CheckResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
@@ -136,34 +139,36 @@ var file_immudoc_v1_service_proto_depIdxs = []int32{
 	23, // 23: immudoc.v1.DocumentService.Watch:input_type -> immudoc.v1.WatchRequest
 	24, // 24: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
 	25, // 25: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	26, // 26: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	27, // 27: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	28, // 28: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	29, // 29: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	30, // 30: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	31, // 31: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
-	32, // 32: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
-	33, // 33: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
-	34, // 34: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
-	35, // 35: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	36, // 36: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	37, // 37: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	38, // 38: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	39, // 39: immudoc.v1.DocumentService.Transact:output_type -> immudoc.v1.TransactResponse
-	40, // 40: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
-	41, // 41: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
-	42, // 42: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	43, // 43: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	44, // 44: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	45, // 45: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	46, // 46: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
-	47, // 47: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
-	48, // 48: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
-	49, // 49: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
-	50, // 50: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	51, // 51: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	26, // [26:52] is the sub-list for method output_type
-	0,  // [0:26] is the sub-list for method input_type
+	26, // 26: immudoc.v1.DocumentService.Check:input_type -> immudoc.v1.CheckRequest
+	27, // 27: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	28, // 28: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	29, // 29: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	30, // 30: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	31, // 31: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	32, // 32: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
+	33, // 33: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
+	34, // 34: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
+	35, // 35: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
+	36, // 36: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	37, // 37: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	38, // 38: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	39, // 39: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	40, // 40: immudoc.v1.DocumentService.Transact:output_type -> immudoc.v1.TransactResponse
+	41, // 41: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	42, // 42: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	43, // 43: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	44, // 44: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	45, // 45: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	46, // 46: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	47, // 47: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
+	48, // 48: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
+	49, // 49: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
+	50, // 50: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
+	51, // 51: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	52, // 52: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	53, // 53: immudoc.v1.DocumentService.Check:output_type -> immudoc.v1.CheckResponse
+	27, // [27:54] is the sub-list for method output_type
+	0,  // [0:27] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -175,6 +180,7 @@ func file_immudoc_v1_service_proto_init() {
 		return
 	}
 	file_immudoc_v1_aggregate_proto_init()
+	file_immudoc_v1_check_proto_init()
 	file_immudoc_v1_collection_proto_init()
 	file_immudoc_v1_evidence_proto_init()
 	file_immudoc_v1_explain_proto_init()

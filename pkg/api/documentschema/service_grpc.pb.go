@@ -45,6 +45,7 @@ const (
 	DocumentService_Watch_FullMethodName                = "/immudoc.v1.DocumentService/Watch"
 	DocumentService_Prove_FullMethodName                = "/immudoc.v1.DocumentService/Prove"
 	DocumentService_GetState_FullMethodName             = "/immudoc.v1.DocumentService/GetState"
+	DocumentService_Check_FullMethodName                = "/immudoc.v1.DocumentService/Check"
 )
 
 // DocumentServiceClient is the client API for DocumentService service.
@@ -117,6 +118,11 @@ type DocumentServiceClient interface {
 	// GetState tells the newest state of the database, for callers to trust or
 	// to compare with what they trust.
 	GetState(ctx context.Context, in *GetStateRequest, opts ...grpc.CallOption) (*GetStateResponse, error)
+	// Check reads the whole database, computes everything in it anew, and reports
+	// what contradicts something else. It runs beside reads and writes, as of one
+	// transaction, and takes the permission to administer the database. The server
+	// checks itself here: the answer is no proof.
+	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckResponse], error)
 }
 
 type documentServiceClient struct {
@@ -432,6 +438,25 @@ func (c *documentServiceClient) GetState(ctx context.Context, in *GetStateReques
 	return out, nil
 }
 
+func (c *documentServiceClient) Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DocumentService_ServiceDesc.Streams[5], DocumentService_Check_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckRequest, CheckResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_CheckClient = grpc.ServerStreamingClient[CheckResponse]
+
 // DocumentServiceServer is the server API for DocumentService service.
 // All implementations must embed UnimplementedDocumentServiceServer
 // for forward compatibility.
@@ -502,6 +527,11 @@ type DocumentServiceServer interface {
 	// GetState tells the newest state of the database, for callers to trust or
 	// to compare with what they trust.
 	GetState(context.Context, *GetStateRequest) (*GetStateResponse, error)
+	// Check reads the whole database, computes everything in it anew, and reports
+	// what contradicts something else. It runs beside reads and writes, as of one
+	// transaction, and takes the permission to administer the database. The server
+	// checks itself here: the answer is no proof.
+	Check(*CheckRequest, grpc.ServerStreamingServer[CheckResponse]) error
 	mustEmbedUnimplementedDocumentServiceServer()
 }
 
@@ -589,6 +619,9 @@ func (UnimplementedDocumentServiceServer) Prove(context.Context, *ProveRequest) 
 }
 func (UnimplementedDocumentServiceServer) GetState(context.Context, *GetStateRequest) (*GetStateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetState not implemented")
+}
+func (UnimplementedDocumentServiceServer) Check(*CheckRequest, grpc.ServerStreamingServer[CheckResponse]) error {
+	return status.Error(codes.Unimplemented, "method Check not implemented")
 }
 func (UnimplementedDocumentServiceServer) mustEmbedUnimplementedDocumentServiceServer() {}
 func (UnimplementedDocumentServiceServer) testEmbeddedByValue()                         {}
@@ -1044,6 +1077,17 @@ func _DocumentService_GetState_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocumentService_Check_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CheckRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DocumentServiceServer).Check(m, &grpc.GenericServerStream[CheckRequest, CheckResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DocumentService_CheckServer = grpc.ServerStreamingServer[CheckResponse]
+
 // DocumentService_ServiceDesc is the grpc.ServiceDesc for DocumentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1160,6 +1204,11 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Watch",
 			Handler:       _DocumentService_Watch_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Check",
+			Handler:       _DocumentService_Check_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -23,7 +23,8 @@ type access struct {
 
 // methods is the permission table: every method of the service is in it, or is
 // refused (TestEveryMethodHasItsPermission). Collections and indexes are administered
-// with the permission to write, as in immudb's own document service.
+// with the permission to write, as in immudb's own document service. A check reads all
+// there is, for long, and is for those who administer the database.
 var methods = map[string]access{
 	schema.DocumentService_CreateCollection_FullMethodName:     {auth.PermissionRW, true},
 	schema.DocumentService_DropCollection_FullMethodName:       {auth.PermissionRW, true},
@@ -51,6 +52,7 @@ var methods = map[string]access{
 	schema.DocumentService_Watch_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_Prove_FullMethodName:                {auth.PermissionR, false},
 	schema.DocumentService_GetState_FullMethodName:             {auth.PermissionR, false},
+	schema.DocumentService_Check_FullMethodName:                {auth.PermissionAdmin, false},
 }
 
 // grant is a caller's right to call a method on a database.

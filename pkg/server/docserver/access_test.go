@@ -31,9 +31,12 @@ func TestEveryMethodHasItsPermission(t *testing.T) {
 		require.Contains(t, declared, name)
 		write := slices.Contains(writes, name[len("/immudoc.v1.DocumentService/"):])
 		require.Equal(t, write, need.writes, name)
-		if write {
+		switch {
+		case write:
 			require.EqualValues(t, auth.PermissionRW, need.permission, name)
-		} else {
+		case name == schema.DocumentService_Check_FullMethodName:
+			require.EqualValues(t, auth.PermissionAdmin, need.permission, name)
+		default:
 			require.EqualValues(t, auth.PermissionR, need.permission, name)
 		}
 	}
@@ -149,6 +152,10 @@ var calls = []struct {
 		_, err := c.ListIndexes(ctx, &schema.ListIndexesRequest{Collection: "things"})
 		return err
 	}},
+	{schema.DocumentService_Check_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		stream, err := c.Check(ctx, &schema.CheckRequest{Collections: []string{"things"}})
+		return drain(stream, err)
+	}},
 	{schema.DocumentService_DropIndex_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.DropIndex(ctx, &schema.DropIndexRequest{Collection: "things", Index: "n"})
 		return err
@@ -197,7 +204,14 @@ func TestPermissions(t *testing.T) {
 	for _, user := range []string{"writer", "chief"} {
 		c := s.open(t, user, "Passw0rd!", "one")
 		for _, tc := range calls {
-			require.NoError(t, tc.call(t.Context(), c), "%s calls %s", user, tc.method)
+			err := tc.call(t.Context(), c)
+			if user == "writer" && methods[tc.method].permission == auth.PermissionAdmin {
+				requireStatus(t, err, codes.PermissionDenied, "PERMISSION_DENIED")
+				require.ErrorContains(t, err, "user writer")
+				require.ErrorContains(t, err, "the permission admin")
+				continue
+			}
+			require.NoError(t, err, "%s calls %s", user, tc.method)
 		}
 	}
 
@@ -210,13 +224,14 @@ func TestPermissions(t *testing.T) {
 	reader := s.open(t, "reader", "Passw0rd!", "one")
 	for _, tc := range calls {
 		err := tc.call(t.Context(), reader)
-		if !methods[tc.method].writes {
+		need := methods[tc.method].permission
+		if need == auth.PermissionR {
 			require.NoError(t, err, tc.method)
 			continue
 		}
 		requireStatus(t, err, codes.PermissionDenied, "PERMISSION_DENIED")
 		require.ErrorContains(t, err, "user reader")
-		require.ErrorContains(t, err, "readwrite")
+		require.ErrorContains(t, err, "it takes the permission "+permissionName(need))
 	}
 	after, err := admin.GetState(t.Context(), &schema.GetStateRequest{})
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/aggregate"
 	"github.com/immudoc/immudoc/embedded/document/canon"
+	"github.com/immudoc/immudoc/embedded/document/check"
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/proof"
@@ -78,6 +79,7 @@ var table = []struct {
 	{errPageToken, codes.InvalidArgument, "INVALID_PAGE_TOKEN"},
 	{errResumeToken, codes.InvalidArgument, "INVALID_RESUME_TOKEN"},
 	{errAhead, codes.OutOfRange, "AHEAD_OF_LEDGER"},
+	{check.ErrReplaced, codes.Aborted, "DATABASE_REPLACED"},
 
 	{proof.ErrPropertyNotFound, codes.NotFound, "PROPERTY_NOT_FOUND"},
 	{proof.ErrPropertyExists, codes.FailedPrecondition, "PROPERTY_EXISTS"},

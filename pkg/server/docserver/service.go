@@ -16,6 +16,7 @@ type service struct {
 	host        *immudbhost.Host
 	sorting     chan struct{} // full while as many sorted listings are under way as may be
 	aggregating chan struct{} // and as many aggregations
+	checking    chan struct{} // and as many checks
 
 	heartbeat time.Duration // of change feeds; less in tests
 }
@@ -25,6 +26,7 @@ var _ schema.DocumentServiceServer = (*service)(nil)
 func newService(srv *server.ImmuServer, host *immudbhost.Host) *service {
 	return &service{
 		srv: srv, host: host,
-		sorting: make(chan struct{}, maxSorting), aggregating: make(chan struct{}, maxAggregating), heartbeat: heartbeat,
+		sorting: make(chan struct{}, maxSorting), aggregating: make(chan struct{}, maxAggregating),
+		checking: make(chan struct{}, maxChecking), heartbeat: heartbeat,
 	}
 }
