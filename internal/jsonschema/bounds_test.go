@@ -19,10 +19,10 @@ func TestChecksEnd(t *testing.T) {
 		fmt.Fprintf(&doubling, `"%d":{"allOf":[{"$ref":"#/$defs/%d"},{"$ref":"#/$defs/%d"}]},`, i, i+1, i+1)
 	}
 	for schema, doc := range map[string]string{
-		`{"properties":{"a":{"allOf":[{"$ref":"#"},{"$ref":"#"}]}}}`:                                                                                                           nested,
-		`{"not":{"$ref":"#/$defs/s"},"$defs":{"s":{"type":"array","anyOf":[{"items":{"$ref":"#/$defs/s"}},{"contains":{"$ref":"#/$defs/s"}}]}}}`:                               arrays,
+		`{"properties":{"a":{"allOf":[{"$ref":"#"},{"$ref":"#"}]}}}`:                                                                                         nested,
+		`{"not":{"$ref":"#/$defs/s"},"$defs":{"s":{"type":"array","anyOf":[{"items":{"$ref":"#/$defs/s"}},{"contains":{"$ref":"#/$defs/s"}}]}}}`:             arrays,
 		`{"$ref":"#/$defs/s","$defs":{"s":{"type":"object","anyOf":[{"properties":{"a":{"$ref":"#/$defs/s"}}},{"properties":{"a":{"$ref":"#/$defs/s"}}}]}}}`: nested,
-		`{"$ref":"#/$defs/0","$defs":{` + doubling.String() + `"60":{"type":"object"}}}`:                                                                                       `{}`,
+		`{"$ref":"#/$defs/0","$defs":{` + doubling.String() + `"60":{"type":"object"}}}`:                                                                     `{}`,
 		`{"items":{"pattern":"(x{100}){10}"}}`: `["` + strings.Repeat("y", 1<<20) + `"]`,
 	} {
 		v := compile(t, schema).check(parse(t, doc))

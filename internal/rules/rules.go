@@ -21,6 +21,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/jsonschema"
+	"github.com/immudoc/immudoc/internal/record"
 )
 
 // Limits of rules.
@@ -33,11 +34,11 @@ var (
 	// ErrInvalid is wrapped by every error about rules that cannot be.
 	ErrInvalid = errors.New("invalid rules")
 	// ErrSchema is wrapped by an [Error] about the schema.
-	ErrSchema = errors.New("document does not meet the schema of its collection")
+	ErrSchema = errors.New("schema violation")
 	// ErrWriteOnce is wrapped by an [Error] about a value that is written once.
-	ErrWriteOnce = errors.New("value is written once")
+	ErrWriteOnce = errors.New("write-once violation")
 	// ErrTooLarge is wrapped by an [Error] about the size of a document.
-	ErrTooLarge = errors.New("document is too large for its collection")
+	ErrTooLarge = errors.New("document too large for its collection")
 )
 
 // Rules are those of a collection. They are immutable; nil are none.
@@ -47,10 +48,16 @@ type Rules struct {
 	MaxSize   int      // bytes of a document in canonical form, without its _id; 0 for any
 }
 
+// NoSchema is as good as none, where nil stands for something else.
+var NoSchema = &Schema{}
+
 // New puts rules together: nil if there are none. paths are those that are written once, dotted or JSON Pointers.
 func New(schema *Schema, paths []string, maxSize int) (*Rules, error) {
-	if maxSize < 0 {
-		return nil, fmt.Errorf("%w: a size of %d bytes", ErrInvalid, maxSize)
+	if maxSize < 0 || maxSize > record.MaxBody {
+		return nil, fmt.Errorf("%w: a limit of %d bytes for a document, there are 1 to %d", ErrInvalid, maxSize, record.MaxBody)
+	}
+	if schema == NoSchema {
+		schema = nil
 	}
 	pointers, err := pointersOf(paths)
 	if err != nil || schema == nil && len(pointers) == 0 && maxSize == 0 {

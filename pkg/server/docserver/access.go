@@ -26,6 +26,7 @@ type access struct {
 // with the permission to write, as in immudb's own document service.
 var methods = map[string]access{
 	schema.DocumentService_CreateCollection_FullMethodName:     {auth.PermissionRW, true},
+	schema.DocumentService_AlterCollection_FullMethodName:      {auth.PermissionRW, true},
 	schema.DocumentService_DropCollection_FullMethodName:       {auth.PermissionRW, true},
 	schema.DocumentService_CreateIndex_FullMethodName:          {auth.PermissionRW, true},
 	schema.DocumentService_DropIndex_FullMethodName:            {auth.PermissionRW, true},
