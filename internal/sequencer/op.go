@@ -109,15 +109,14 @@ func (op *Op) onCatalog() bool {
 // sequencer: for a collection like coll it hashes the body's property tree,
 // compresses it, checks the rules, and finds its entries in indexes.
 func (op *Op) Prepare(coll *catalog.Collection, indexes []*catalog.Index) error {
-	if err := coll.Rules.Check(op.ID, op.Body); err != nil {
-		return err
-	}
-	op.checked = coll.Rules
 	rec, err := newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
 	if err != nil {
 		return err
 	}
-	op.prepared = rec
+	if err := coll.Rules.Check(op.ID, op.Body); err != nil {
+		return err
+	}
+	op.prepared, op.checked = rec, coll.Rules
 	return op.prepareIndexes(coll.ID, indexes)
 }
 
