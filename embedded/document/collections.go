@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/immudoc/immudoc/embedded/document/ptree"
@@ -22,8 +23,12 @@ func (e *Engine) CreateCollection(ctx context.Context, name string, opts Collect
 	if opts.Evidence != ptree.ModeProperty && opts.Evidence != ptree.ModeDocument {
 		return Collection{}, fmt.Errorf("%w: evidence mode %d", ErrInvalidOptions, opts.Evidence)
 	}
+	rules, err := opts.Rules.check()
+	if err != nil {
+		return Collection{}, err
+	}
 	return e.changeCatalog(ctx, &sequencer.Op{Collection: name, Define: &catalog.Collection{
-		Name: name, Mode: opts.Evidence, AppendOnly: opts.AppendOnly, Compress: opts.Compress,
+		Name: name, Mode: opts.Evidence, AppendOnly: opts.AppendOnly, Compress: opts.Compress, Rules: rules,
 	}})
 }
 
@@ -85,8 +90,8 @@ func (e *Engine) Collection(ctx context.Context, name string, at Moment) (Collec
 	return e.describeAt(ctx, v, coll, tx)
 }
 
-// describeAt describes a collection as it was at a transaction: one that has been
-// dropped since was not.
+// describeAt describes a collection as it was at a transaction: it may have been
+// dropped, or its rules altered, since.
 func (e *Engine) describeAt(ctx context.Context, v *view.View, coll *catalog.Collection, tx uint64) (Collection, error) {
 	if coll.ChangedTx <= tx {
 		return e.describe(coll)
@@ -96,10 +101,8 @@ func (e *Engine) describeAt(ctx context.Context, v *view.View, coll *catalog.Col
 		return Collection{}, classify(err)
 	}
 	b, err := version.Value()
-	if errors.Is(err, ErrValueGone) { // its author is forgotten, all else never changes
-		then := *coll
-		then.Dropped, then.ChangedTx, then.Author = false, coll.CreatedTx, ""
-		return e.describe(&then)
+	if errors.Is(err, ErrValueGone) {
+		return e.describeTruncated(v, coll, tx)
 	}
 	if err != nil {
 		return Collection{}, classify(err)
@@ -110,6 +113,53 @@ func (e *Engine) describeAt(ctx context.Context, v *view.View, coll *catalog.Col
 	}
 	then.CreatedTx = coll.CreatedTx
 	return e.describe(then)
+}
+
+// describeTruncated describes a collection as it was at a transaction whose
+// definition is not held any more, but perhaps was written again.
+func (e *Engine) describeTruncated(v *view.View, coll *catalog.Collection, tx uint64) (Collection, error) {
+	for state, err := range collectionStates(v, coll) {
+		if err != nil {
+			return Collection{}, err
+		}
+		if state.ChangedTx <= tx {
+			return e.describe(state)
+		}
+	}
+	if coll.Altered {
+		return Collection{}, fmt.Errorf("%w: the definition of collection %s at transaction %d", ErrValueGone, coll.Name, tx)
+	}
+	then := *coll // its author is forgotten, all else never changed
+	then.Dropped, then.ChangedTx, then.Author = false, coll.CreatedTx, ""
+	return e.describe(&then)
+}
+
+// collectionStates yields the versions of a collection's definition that are held,
+// oldest first.
+func collectionStates(v *view.View, coll *catalog.Collection) iter.Seq2[*catalog.Collection, error] {
+	return func(yield func(*catalog.Collection, error) bool) {
+		for version, err := range v.History(keys.Collection(coll.ID), 0) {
+			var b []byte
+			if err == nil {
+				b, err = version.Value()
+			}
+			if errors.Is(err, ErrValueGone) {
+				continue // truncated; one that was written again follows
+			}
+			var state *catalog.Collection
+			if err == nil {
+				state, err = catalog.Decode(coll.ID, b, version.Tx)
+			}
+			if err != nil {
+				yield(nil, classify(err))
+				return
+			}
+			state.CreatedTx = coll.CreatedTx
+			if !yield(state, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (e *Engine) describe(coll *catalog.Collection) (Collection, error) {
@@ -146,25 +196,13 @@ func (e *Engine) CollectionHistory(ctx context.Context, name string) ([]Collecti
 	defer v.Release()
 	var out []Collection
 	for _, coll := range v.Extra().(*catalog.Catalog).Incarnations(name) {
-		for version, err := range v.History(keys.Collection(coll.ID), 0) {
+		for state, err := range collectionStates(v, coll) {
 			if err != nil {
-				return nil, classify(err)
-			}
-			b, err := version.Value()
-			if errors.Is(err, ErrValueGone) {
-				continue // truncated; a rewritten definition follows
-			}
-			if err != nil {
-				return nil, classify(err)
-			}
-			state, err := catalog.Decode(coll.ID, b, version.Tx)
-			if err != nil {
-				return nil, classify(err)
+				return nil, err
 			}
 			if n := len(out); n > 0 && out[n-1].ID == state.ID && out[n-1].ChangedTx == state.ChangedTx {
 				continue // written once more, unchanged
 			}
-			state.CreatedTx = coll.CreatedTx
 			c, err := e.describe(state)
 			if err != nil {
 				return nil, err

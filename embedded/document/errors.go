@@ -12,6 +12,7 @@ import (
 	"github.com/immudoc/immudoc/internal/folderlock"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/record"
+	"github.com/immudoc/immudoc/internal/rules"
 	"github.com/immudoc/immudoc/internal/sequencer"
 	"github.com/immudoc/immudoc/internal/view"
 )
@@ -38,6 +39,17 @@ var (
 	ErrInvalidName = catalog.ErrInvalidName
 	// ErrAppendOnly: the collection only takes inserts.
 	ErrAppendOnly = sequencer.ErrAppendOnly
+
+	// ErrInvalidRules: a collection cannot have such rules.
+	ErrInvalidRules = rules.ErrInvalid
+	// ErrSchema: a document does not meet the schema of its collection; a [RuleError]
+	// says where.
+	ErrSchema = rules.ErrSchema
+	// ErrWriteOnce: a value that is written once would change; a [RuleError] says which.
+	ErrWriteOnce = rules.ErrWriteOnce
+	// ErrDocumentTooLarge: a document is larger than its collection allows; a
+	// [RuleError] says by how much.
+	ErrDocumentTooLarge = rules.ErrTooLarge
 
 	// ErrIndexNotFound: the collection has no such index.
 	ErrIndexNotFound = sequencer.ErrIndexNotFound
@@ -100,6 +112,9 @@ type RevisionError = sequencer.RevisionError
 
 // UniqueError is an [ErrUnique] with the index and the documents.
 type UniqueError = sequencer.UniqueError
+
+// RuleError says which rule of its collection a document would break, and where.
+type RuleError = rules.Error
 
 // GoneError is an [ErrValueGone] about a document that a list is at. The list goes
 // on behind it.

@@ -26,6 +26,8 @@ type CollectionOptions struct {
 	AppendOnly bool
 	// Compress stores longer documents compressed with zstd. Evidence is the same.
 	Compress bool
+	// Rules that every revision keeps. They can be altered later, as AppendOnly can.
+	Rules Rules
 }
 
 // Collection describes a collection as it was at some moment.
@@ -34,7 +36,7 @@ type Collection struct {
 	Name      string
 	Options   CollectionOptions
 	Dropped   bool
-	Author    string // who created or dropped it
+	Author    string // who created it, altered its rules or dropped it
 	CreatedTx uint64
 	ChangedTx uint64    // the transaction of this state
 	Time      time.Time // of ChangedTx
@@ -43,7 +45,7 @@ type Collection struct {
 func collectionOf(c *catalog.Collection) Collection {
 	return Collection{
 		ID: c.ID, Name: c.Name, Dropped: c.Dropped, Author: c.Author,
-		Options:   CollectionOptions{Evidence: c.Mode, AppendOnly: c.AppendOnly, Compress: c.Compress},
+		Options:   CollectionOptions{Evidence: c.Mode, AppendOnly: c.AppendOnly, Compress: c.Compress, Rules: rulesOf(c.Rules)},
 		CreatedTx: c.CreatedTx, ChangedTx: c.ChangedTx,
 	}
 }

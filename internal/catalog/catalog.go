@@ -21,6 +21,15 @@
 //	6  author of this revision of the definition, text
 //	7  transaction from which the definition holds, 0 for that of the version
 //
+// A definition with rules, or one whose rules were altered, has the format 02 and in the map also
+//
+//	8   JSON Schema of the documents (package jsonschema); null for none
+//	9   paths of the values that are written once (package rules): an array of JSON Pointers, in order
+//	10  bytes that a document may have in canonical form, 0 for any number
+//	11  append-only or one of the rules was altered since the collection was created, boolean
+//
+// so that a version of the program that does not know rules, and would not keep them, refuses the database.
+//
 // The key keys.IndexDefinition(collection, index) holds the definition of an
 // index: one byte of format, 01, then a canonical CBOR map of
 //
@@ -50,7 +59,9 @@
 //
 //	01 A7 01 64 64656D6F 02 00 03 F4 04 F4 05 F4 06 62 6A6F 07 00
 //
-// is the collection "demo" made by "jo".
+// is the collection "demo" made by "jo"; with documents of at most 1,000 bytes it is
+//
+//	02 AB 01 64 64656D6F 02 00 03 F4 04 F4 05 F4 06 62 6A6F 07 00 08 F6 09 80 0A 19 03E8 0B F4
 package catalog
 
 import (
@@ -65,9 +76,11 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/rules"
 	"github.com/immudoc/immudoc/internal/view"
 )
 
@@ -77,8 +90,10 @@ import (
 const (
 	Format            byte = 2
 	formatCollections byte = 1
-	// formatDefinition is the version of one definition.
+	// formatDefinition is the version of one definition, formatRules that of a
+	// collection with rules.
 	formatDefinition byte = 1
+	formatRules      byte = 2
 )
 
 // MaxNameLen is the greatest length of a collection's name in bytes.
@@ -101,7 +116,9 @@ type Collection struct {
 	AppendOnly bool
 	Compress   bool
 	Dropped    bool
-	Author     string // who made this revision of the definition
+	Author     string       // who made this revision of the definition
+	Rules      *rules.Rules // nil for none
+	Altered    bool         // AppendOnly or Rules are not those it was created with
 
 	CreatedTx uint64 // the transaction that created the collection
 	ChangedTx uint64 // the transaction from which this definition holds
@@ -117,6 +134,15 @@ type definition struct {
 	Dropped    bool   `cbor:"5,keyasint"`
 	Author     string `cbor:"6,keyasint"`
 	Since      uint64 `cbor:"7,keyasint"`
+}
+
+// definitionWithRules is that of a collection with rules.
+type definitionWithRules struct {
+	definition
+	Schema    cbor.RawMessage `cbor:"8,keyasint"`
+	WriteOnce []string        `cbor:"9,keyasint"`
+	MaxSize   uint64          `cbor:"10,keyasint"`
+	Altered   bool            `cbor:"11,keyasint"`
 }
 
 var (
@@ -160,14 +186,28 @@ func (c *Collection) Encode() ([]byte, error) {
 	if c.Rewritten {
 		since = c.ChangedTx
 	}
-	b, err := enc.Marshal(definition{
+	d := definition{
 		Name: c.Name, Mode: uint8(c.Mode), AppendOnly: c.AppendOnly, Compress: c.Compress,
 		Dropped: c.Dropped, Author: c.Author, Since: since,
-	})
+	}
+	format, stored := formatDefinition, any(d)
+	if c.Rules != nil || c.Altered {
+		format, stored = formatRules, withRules(d, c)
+	}
+	b, err := enc.Marshal(stored)
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{formatDefinition}, b...), nil
+	return append([]byte{format}, b...), nil
+}
+
+func withRules(d definition, c *Collection) definitionWithRules {
+	out := definitionWithRules{definition: d, Schema: canon.Encode(value.Null()), WriteOnce: []string{}, Altered: c.Altered}
+	if r := c.Rules; r != nil {
+		out.Schema, out.MaxSize = canon.Encode(r.Schema.Source()), uint64(r.MaxSize)
+		out.WriteOnce = append(out.WriteOnce, r.WriteOnce...)
+	}
+	return out
 }
 
 // Decode reads the definition of collection id that transaction tx stored.
@@ -175,15 +215,20 @@ func Decode(id uint32, b []byte, tx uint64) (*Collection, error) {
 	if len(b) == 0 {
 		return nil, fmt.Errorf("%w: collection %d: empty", ErrCorrupted, id)
 	}
-	if b[0] > formatDefinition {
-		return nil, fmt.Errorf("%w: collection %d has format %d, this version reads up to %d", ErrNewerFormat, id, b[0], formatDefinition)
+	if b[0] > formatRules {
+		return nil, fmt.Errorf("%w: collection %d has format %d, this version reads up to %d", ErrNewerFormat, id, b[0], formatRules)
 	}
 	dec, err := decMode()
 	if err != nil {
 		return nil, err
 	}
-	var d definition
-	if err := dec.Unmarshal(b[1:], &d); err != nil {
+	var d definitionWithRules
+	if b[0] == formatRules {
+		err = dec.Unmarshal(b[1:], &d)
+	} else {
+		err = dec.Unmarshal(b[1:], &d.definition)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: collection %d: %w", ErrCorrupted, id, err)
 	}
 	if b[0] == 0 || d.Mode > uint8(ptree.ModeDocument) || CheckName(d.Name) != nil {
@@ -191,12 +236,26 @@ func Decode(id uint32, b []byte, tx uint64) (*Collection, error) {
 	}
 	c := &Collection{
 		ID: id, Name: d.Name, Mode: ptree.Mode(d.Mode), AppendOnly: d.AppendOnly, Compress: d.Compress,
-		Dropped: d.Dropped, Author: d.Author, ChangedTx: tx,
+		Dropped: d.Dropped, Author: d.Author, Altered: d.Altered, ChangedTx: tx,
+	}
+	if b[0] == formatRules {
+		if c.Rules, err = d.rules(); err != nil {
+			return nil, fmt.Errorf("%w: rules of collection %d: %w", ErrCorrupted, id, err)
+		}
 	}
 	if d.Since != 0 {
 		c.ChangedTx, c.Rewritten = d.Since, true
 	}
 	return c, nil
+}
+
+// rules reads the rules of a definition. The schema was checked before it was stored; it is not read before it is needed.
+func (d *definitionWithRules) rules() (*rules.Rules, error) {
+	schema, err := canon.Decode(d.Schema)
+	if err != nil {
+		return nil, err
+	}
+	return rules.New(rules.StoredSchema(schema), d.WriteOnce, int(min(d.MaxSize, math.MaxInt32)))
 }
 
 // Catalog is an immutable set of collections, dropped ones included. The zero

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/enginetest"
+	"github.com/immudoc/immudoc/internal/rules"
 	"github.com/immudoc/immudoc/internal/view"
 )
 
@@ -32,6 +34,55 @@ func TestExample(t *testing.T) {
 	c, err := Decode(3, want, 9)
 	require.NoError(t, err)
 	require.Equal(t, &Collection{ID: 3, Name: "demo", Author: "jo", ChangedTx: 9}, c)
+
+	want = mustHex(t, "02 AB 01 64 64656D6F 02 00 03 F4 04 F4 05 F4 06 62 6A6F 07 00 08 F6 09 80 0A 19 03E8 0B F4")
+	b, err = (&Collection{ID: 3, Name: "demo", Author: "jo", Rules: &rules.Rules{MaxSize: 1000}}).Encode()
+	require.NoError(t, err)
+	require.Equal(t, want, b)
+	c, err = Decode(3, want, 9)
+	require.NoError(t, err)
+	require.Equal(t, &Collection{ID: 3, Name: "demo", Author: "jo", Rules: &rules.Rules{MaxSize: 1000}, ChangedTx: 9}, c)
+}
+
+// TestRules: rules are stored, and altered one by one.
+func TestRules(t *testing.T) {
+	source, err := value.ParseJSON([]byte(`{"properties":{"at":{"const":{"$date":"2026-01-31T12:00:00Z"}}}}`))
+	require.NoError(t, err)
+	schema, err := rules.NewSchema(source)
+	require.NoError(t, err)
+	plain := &Collection{Name: "c", ChangedTx: 5}
+	paths, size, yes := []string{"b", "/a/~1"}, 70, true
+	steps := []*Alteration{{Schema: schema}, {WriteOnce: &paths}, {MaxSize: &size}, {AppendOnly: &yes}, {Schema: rules.NoSchema}}
+	at := plain
+	for i, a := range steps {
+		next, err := at.Alter(a)
+		require.NoError(t, err)
+		b, err := next.Encode()
+		require.NoError(t, err)
+		require.Equal(t, formatRules, b[0])
+		back, err := Decode(0, b, 5)
+		require.NoError(t, err)
+		require.True(t, back.Rules.Equal(next.Rules))
+		require.True(t, back.Altered)
+		require.Equal(t, i >= 3, back.AppendOnly)
+		require.Equal(t, i < 4, value.Equal(source, back.Rules.Schema.Source()))
+		if i >= 1 {
+			require.Equal(t, []string{"/a/~1", "/b"}, back.Rules.WriteOnce)
+		}
+		at = next
+	}
+	require.Nil(t, plain.Rules)
+	none, no := []string{}, 0
+	last, err := at.Alter(&Alteration{WriteOnce: &none, MaxSize: &no})
+	require.NoError(t, err)
+	require.Nil(t, last.Rules)
+	b, err := last.Encode()
+	require.NoError(t, err)
+	require.Equal(t, formatRules, b[0], "what was altered stays known")
+
+	no = -1
+	_, err = at.Alter(&Alteration{MaxSize: &no})
+	require.ErrorIs(t, err, rules.ErrInvalid)
 }
 
 func TestEncodeDecode(t *testing.T) {
@@ -59,11 +110,12 @@ func TestEncodeDecode(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	good, err := (&Collection{Name: "demo"}).Encode()
 	require.NoError(t, err)
-	field := func(m map[any]any) []byte {
+	withFormat := func(format byte, m map[any]any) []byte {
 		b, err := cbor.Marshal(m)
 		require.NoError(t, err)
-		return append([]byte{formatDefinition}, b...)
+		return append([]byte{format}, b...)
 	}
+	field := func(m map[any]any) []byte { return withFormat(formatDefinition, m) }
 	for name, b := range map[string][]byte{
 		"empty":         {},
 		"format 0":      append([]byte{0}, good[1:]...),
@@ -77,6 +129,10 @@ func TestDecodeRefuses(t *testing.T) {
 		"unknown mode":  field(map[any]any{1: "demo", 2: 2}),
 		"twice a field": {formatDefinition, 0xA2, 0x01, 0x61, 'a', 0x01, 0x61, 'b'},
 		"wrong type":    field(map[any]any{1: 1}),
+		"no schema":     withFormat(2, map[any]any{1: "demo"}),
+		"bad path":      withFormat(2, map[any]any{1: "demo", 8: nil, 9: []string{"/~"}}),
+		"bad size":      withFormat(2, map[any]any{1: "demo", 8: nil, 10: uint64(math.MaxUint64)}),
+		"bad schema":    withFormat(2, map[any]any{1: "demo", 8: cbor.RawMessage{0x18, 0x01}}),
 	} {
 		_, err := Decode(7, b, 1)
 		require.ErrorIs(t, err, ErrCorrupted, name)
@@ -86,13 +142,16 @@ func TestDecodeRefuses(t *testing.T) {
 		_, err := Decode(7, good[:n], 1)
 		require.ErrorIs(t, err, ErrCorrupted)
 	}
-	_, err = Decode(7, append([]byte{2}, good[1:]...), 1)
+	_, err = Decode(7, append([]byte{3}, good[1:]...), 1)
 	require.ErrorIs(t, err, ErrNewerFormat)
-	require.ErrorContains(t, err, "collection 7 has format 2, this version reads up to 1")
+	require.ErrorContains(t, err, "collection 7 has format 3, this version reads up to 2")
 }
 
 func FuzzDecode(f *testing.F) {
 	good, _ := (&Collection{Name: "demo", Author: "jo"}).Encode()
+	f.Add(good)
+	schema, _ := rules.NewSchema(value.Bool(true))
+	good, _ = (&Collection{Name: "demo", Rules: &rules.Rules{Schema: schema, WriteOnce: []string{"/a"}, MaxSize: 9}, Altered: true}).Encode()
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := Decode(1, b, 5)
@@ -103,6 +162,8 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(t, err)
 		back, err := Decode(1, again, 5)
 		require.NoError(t, err)
+		require.True(t, c.Rules.Equal(back.Rules))
+		c.Rules, back.Rules = nil, nil // a schema holds a function
 		require.Equal(t, c, back)
 	})
 }

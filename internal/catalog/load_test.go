@@ -129,7 +129,7 @@ func TestLoadRefuses(t *testing.T) {
 		"newer format":         {keys.Format(), []byte{Format + 1}, ErrNewerFormat, "3, this version reads up to 2; use a newer immudoc"},
 		"format 0":             {keys.Format(), []byte{0}, ErrCorrupted, "format version 00"},
 		"format of two bytes":  {keys.Format(), []byte{1, 1}, ErrCorrupted, "0101"},
-		"newer collection":     {keys.Collection(1), []byte{formatDefinition + 1}, ErrNewerFormat, "collection 1"},
+		"newer collection":     {keys.Collection(1), []byte{formatRules + 1}, ErrNewerFormat, "collection 1"},
 		"corrupted collection": {keys.Collection(1), []byte{formatDefinition}, ErrCorrupted, "collection 1"},
 		"malformed key":        {append(keys.Collection(1), 0), []byte{formatDefinition}, keys.ErrMalformed, "100101"},
 	} {

@@ -22,11 +22,17 @@ func (p *plan) applyToCatalog(r *request) error {
 	old, exists := p.catalog.ByName(op.Collection, view.Newest)
 	var define catalog.Collection
 	switch {
-	case op.Drop && !exists:
+	case (op.Drop || op.Alter != nil) && !exists:
 		return &OpError{Collection: op.Collection, Err: ErrCollectionNotFound}
 	case op.Drop:
 		define = *old
 		define.Dropped = true
+	case op.Alter != nil:
+		altered, err := old.Alter(op.Alter)
+		if err != nil {
+			return &OpError{Collection: op.Collection, Err: err}
+		}
+		define = *altered
 	case exists:
 		return &OpError{Collection: op.Collection, Err: ErrCollectionExists}
 	default:
@@ -35,6 +41,9 @@ func (p *plan) applyToCatalog(r *request) error {
 	}
 	define.Author, define.Rewritten = op.Author, false
 	define.ChangedTx = 0 // not known before it is committed
+	if err := p.collectionFits(&define); err != nil {
+		return &OpError{Collection: op.Collection, Err: err}
+	}
 	r.change = change{define: &define}
 	p.addCatalogWave(r, &definitions{collections: []*catalog.Collection{&define}})
 	return nil
@@ -104,6 +113,22 @@ func (p *plan) fits(ix *catalog.Index) error {
 	most := min(catalog.MaxIndexLen, p.limits.valueLen-record.MaxAuthor-catalog.MaxFailure)
 	if len(b) > most {
 		return fmt.Errorf("%w: the definition of the index takes %d bytes, the limit is %d", ErrTooLarge, len(b), most)
+	}
+	return nil
+}
+
+// collectionFits refuses rules that make a definition too long to be kept, by
+// whatever author it is changed later.
+func (p *plan) collectionFits(coll *catalog.Collection) error {
+	if coll.Rules == nil || coll.Dropped {
+		return nil
+	}
+	b, err := coll.Encode()
+	if err != nil {
+		return err
+	}
+	if most := p.limits.valueLen - record.MaxAuthor; len(b) > most {
+		return fmt.Errorf("%w: the definition of the collection takes %d bytes, the limit of this database is %d", ErrTooLarge, len(b), most)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/immudoc/immudoc/internal/index"
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/record"
+	"github.com/immudoc/immudoc/internal/rules"
 )
 
 // Errors of operations. They come wrapped in an [OpError].
@@ -73,7 +74,7 @@ func (e *RevisionError) Error() string {
 // Unwrap returns ErrRevisionConflict.
 func (e *RevisionError) Unwrap() error { return ErrRevisionConflict }
 
-// Op is one operation on a document; or, if one of Define, Drop, DefineIndex,
+// Op is one operation on a document; or, if one of Define, Alter, Drop, DefineIndex,
 // DropIndex, FinishIndex and Rewrite is set, on the catalog; or a Backfill.
 type Op struct {
 	Kind       proof.Operation
@@ -91,6 +92,7 @@ type Op struct {
 	Author       string
 
 	Define *catalog.Collection // create this collection; ID is ignored
+	Alter  *catalog.Alteration // alter the rules of Collection
 	Drop   bool                // drop Collection
 
 	DefineIndex *catalog.Index // create this index of Collection
@@ -101,22 +103,26 @@ type Op struct {
 	Rewrite []catalog.DefinitionID // write these definitions again
 
 	prepared        *record.Record  // of Body, for a collection with the same options
+	checked         *rules.Rules    // that prepared meets
 	preparedIndexes []preparedIndex // of prepared
 }
 
 func (op *Op) onCatalog() bool {
-	return op.Define != nil || op.Drop || op.Rewrite != nil || op.DefineIndex != nil || op.DropIndex != "" || op.FinishIndex != nil
+	return op.Define != nil || op.Alter != nil || op.Drop || op.Rewrite != nil || op.DefineIndex != nil || op.DropIndex != "" || op.FinishIndex != nil
 }
 
 // Prepare does the part of the work that needs no state, outside the
 // sequencer: for a collection like coll it hashes the body's property tree,
-// compresses it, and finds its entries in indexes.
+// compresses it, checks the rules, and finds its entries in indexes.
 func (op *Op) Prepare(coll *catalog.Collection, indexes []*catalog.Index) error {
 	rec, err := newRecord(op.Kind, op.Author, op.Body, coll.Mode, coll.Compress)
 	if err != nil {
 		return err
 	}
-	op.prepared = rec
+	if err := coll.Rules.Check(op.ID, op.Body); err != nil {
+		return err
+	}
+	op.prepared, op.checked = rec, coll.Rules
 	return op.prepareIndexes(coll.ID, indexes)
 }
 

@@ -63,6 +63,7 @@ type plan struct {
 // document is the provisional newest revision of a document.
 type document struct {
 	record   *record.Record // nil if there never was one
+	content  *record.Record // the revision before a tombstone that this round wrote
 	manifest proof.Hash     // of record; zero if that is gone
 	gone     error          // why the record has no more than its revision and operation
 	wave     int            // that wrote it, -1 if it was there before the round
@@ -96,6 +97,7 @@ type documentWrite struct {
 	collection *catalog.Collection
 	key        []byte
 	record     *record.Record
+	content    *record.Record // of document
 	manifest   proof.Hash
 	index      []indexWrite
 	bytes      int
@@ -171,7 +173,7 @@ func (p *plan) apply(ctx context.Context, r *request) error {
 	w := p.waves[n]
 	for i := range writes {
 		writes[i].record.Slot = uint64(w.records + i)
-		p.docs[string(writes[i].key)] = &document{record: writes[i].record, manifest: writes[i].manifest, wave: n}
+		p.docs[string(writes[i].key)] = &document{record: writes[i].record, content: writes[i].content, manifest: writes[i].manifest, wave: n}
 	}
 	w.records += len(writes)
 	w.index += len(index)
@@ -226,6 +228,9 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool, left *
 	if err != nil {
 		return documentWrite{}, nil, err
 	}
+	if err := p.checkRules(ctx, op, coll, key, before, rec); err != nil {
+		return documentWrite{}, nil, err
+	}
 	rec.Revision = 1
 	if before.record != nil {
 		rec.Revision, rec.Previous = before.record.Revision+1, before.manifest
@@ -242,7 +247,11 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool, left *
 		size += len(w.key) + len(w.value)
 	}
 	hash := rec.Manifest(coll.ID, coll.Name, canon.Encode(op.ID)).Hash()
-	return documentWrite{collection: coll, key: key, record: rec, manifest: hash, index: index, bytes: size}, before, nil
+	w := documentWrite{collection: coll, key: key, record: rec, manifest: hash, index: index, bytes: size}
+	if rec.IsTombstone() && before.gone == nil {
+		w.content = before.record
+	}
+	return w, before, nil
 }
 
 // time is that of all changes of the round that give documents the time.

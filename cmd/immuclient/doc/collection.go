@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/immudoc/immudoc/embedded/document/ptree"
+	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/pkg/client/docclient"
 )
 
@@ -15,10 +16,10 @@ func collectionCommand(f *flags) *cobra.Command {
 	group := &cobra.Command{
 		Use:     "collection",
 		Aliases: []string{"collections"},
-		Short:   "Create, list, describe and drop collections",
+		Short:   "Create, list, describe, alter and drop collections",
 	}
 	asGroup(group)
-	group.AddCommand(collectionCreate(f), collectionList(f), collectionDescribe(f), collectionDrop(f))
+	group.AddCommand(collectionCreate(f), collectionAlter(f), collectionList(f), collectionDescribe(f), collectionHistory(f), collectionDrop(f))
 	return group
 }
 
@@ -26,11 +27,20 @@ func collectionCreate(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make an empty collection",
-		Args:  cobra.ExactArgs(1),
+		Long: `Make an empty collection.
+
+Rules hold for every revision that is written: --schema takes a JSON Schema of draft
+2020-12, --write-once paths (dotted, or JSON Pointers) whose values never change once a
+document has them, --max-size the most bytes of a document in canonical form. They can
+be altered later; docs/RULES.md has the details.`,
+		Example: `  immuclient doc collection create people --schema @person.json --write-once born,/name/first
+  immuclient doc collection create readings --append-only --evidence document --max-size 1000`,
+		Args: cobra.ExactArgs(1),
 	}
 	evidence := c.Flags().String("evidence", "property", "how finely documents can be proved: property (each value by itself) or document (fastest)")
 	appendOnly := c.Flags().Bool("append-only", false, "take inserts and nothing else")
 	compress := c.Flags().Bool("compress", false, "store longer documents compressed")
+	rules := ruleFlagsOf(c)
 	return f.connected(c, func(ctx context.Context, client *docclient.Client, p *printer, args []string) error {
 		o := docclient.CollectionOptions{AppendOnly: *appendOnly, Compress: *compress}
 		switch *evidence {
@@ -40,6 +50,9 @@ func collectionCreate(f *flags) *cobra.Command {
 			o.Evidence = ptree.ModeDocument
 		default:
 			return fmt.Errorf("--evidence %s: want property or document", *evidence)
+		}
+		if err := rules.create(&o.Rules); err != nil {
+			return err
 		}
 		created, err := client.CreateCollection(ctx, args[0], o)
 		if err != nil {
@@ -85,7 +98,7 @@ func collectionList(f *flags) *cobra.Command {
 func collectionDescribe(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "describe NAME",
-		Short: "Show the options of a collection",
+		Short: "Show the options and the rules of a collection",
 		Args:  cobra.ExactArgs(1),
 	}
 	at := momentFlags(c, false)
@@ -102,8 +115,11 @@ func collectionDescribe(f *flags) *cobra.Command {
 			return p.object(describe(found))
 		}
 		d := describe(found)
-		return p.printf("name          %s\nid            %d\nevidence      %s\nappend-only   %t\ncompress      %t\nauthor        %s\ntransactions  created in %d, last changed in %d\ntime          %s\n",
-			plain(d.Name), d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Transaction, d.Time)
+		if err := p.printf("name          %s\nid            %d\nevidence      %s\nappend-only   %t\ncompress      %t\nauthor        %s\ntransactions  created in %d, last changed in %d\ntime          %s\n",
+			plain(d.Name), d.ID, d.Evidence, d.AppendOnly, d.Compress, plain(d.Author), d.Created, d.Transaction, d.Time); err != nil {
+			return err
+		}
+		return p.rules(found.Options.Rules)
 	})
 }
 
@@ -126,11 +142,17 @@ transaction or time: the past stays readable and provable.`,
 
 // description is the machine form of a collection.
 type description struct {
-	Name        string `json:"name"`
-	ID          uint32 `json:"id"`
-	Evidence    string `json:"evidence"`
-	AppendOnly  bool   `json:"appendOnly"`
-	Compress    bool   `json:"compress"`
+	Name       string `json:"name"`
+	ID         uint32 `json:"id"`
+	Evidence   string `json:"evidence"`
+	AppendOnly bool   `json:"appendOnly"`
+	Compress   bool   `json:"compress"`
+
+	Schema        *value.Value `json:"schema,omitempty"`
+	SchemaOmitted bool         `json:"schemaOmitted,omitempty"`
+	WriteOnce     []string     `json:"writeOnce,omitempty"`
+	MaxSize       uint64       `json:"maxSize,omitempty"`
+
 	Dropped     bool   `json:"dropped,omitempty"`
 	Author      string `json:"author"`
 	Created     uint64 `json:"createdTransaction"`
@@ -143,11 +165,16 @@ func describe(c *docclient.Collection) description {
 	if c.Options.Evidence == ptree.ModeDocument {
 		evidence = "document"
 	}
-	return description{
+	d := description{
 		Name: c.Name, ID: c.ID, Evidence: evidence, AppendOnly: c.Options.AppendOnly, Compress: c.Options.Compress,
 		Dropped: c.Dropped, Author: c.Author, Created: c.CreatedTx, Transaction: c.ChangedTx,
-		Time: c.Time.UTC().Format(time.RFC3339),
+		Time:          c.Time.UTC().Format(time.RFC3339),
+		SchemaOmitted: c.Options.Rules.SchemaOmitted, WriteOnce: c.Options.Rules.WriteOnce, MaxSize: c.Options.Rules.MaxSize,
 	}
+	if schema := c.Options.Rules.Schema; !schema.IsNull() {
+		d.Schema = &schema
+	}
+	return d
 }
 
 func (p *printer) collection(verb string, c *docclient.Collection) error {

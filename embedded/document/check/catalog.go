@@ -6,6 +6,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/ptree"
 	"github.com/immudoc/immudoc/internal/catalog"
 	"github.com/immudoc/immudoc/internal/keys"
+	"github.com/immudoc/immudoc/internal/rules"
 )
 
 // collection is what is known of a collection after the transactions read so far.
@@ -14,10 +15,15 @@ type collection struct {
 	mode       ptree.Mode
 	appendOnly bool
 	compress   bool
+	rules      *rules.Rules
+	altered    bool // the rules are not those it was created with
 	author     string
 	changedTx  uint64
 	droppedTx  uint64 // 0 if it exists
 	unknown    bool   // a definition was truncated; this is what the engine says
+	// unsure: a definition was truncated that may have altered the rules; then
+	// appendOnly and rules are none.
+	unsure bool
 }
 
 // readDefinitions reads a transaction that changes collections: the format
@@ -71,14 +77,17 @@ func (c *Check) readDefinition(tx uint64, key, b []byte, held bool) {
 		c.created(tx, def)
 	case def.Rewritten:
 		c.rewritten(tx, def, known)
-	default:
+	case def.Dropped:
 		c.dropped(tx, def, known)
+	default:
+		c.altered(tx, def, known)
 	}
 }
 
 // assume takes from the engine's own catalog what a truncated definition said:
-// the name and the options of a collection never change. One that is not the first
-// dropped the collection, or was written again for an earlier truncation.
+// the name and the options of a collection never change, but rules may. One that is
+// not the first altered or dropped the collection, or was written again for an
+// earlier truncation.
 func (c *Check) assume(tx uint64, id uint32, known *collection) {
 	def, ok := c.final.ByID(id)
 	if !ok {
@@ -87,8 +96,9 @@ func (c *Check) assume(tx uint64, id uint32, known *collection) {
 	switch {
 	case known == nil:
 		known = &collection{
-			name: def.Name, mode: def.Mode, appendOnly: def.AppendOnly, compress: def.Compress, unknown: true, changedTx: tx,
+			name: def.Name, mode: def.Mode, compress: def.Compress, unknown: true, changedTx: tx,
 		}
+		known.follow(def)
 		c.collections[id] = known
 		if !ok {
 			c.definitionProblem(tx, id, "the engine does not know it")
@@ -96,10 +106,19 @@ func (c *Check) assume(tx uint64, id uint32, known *collection) {
 	case def.Dropped && def.ChangedTx == tx:
 		known.unknown, known.changedTx, known.droppedTx = true, tx, tx
 	}
+	if def.Altered {
+		known.unknown, known.unsure, known.appendOnly, known.rules = true, true, false, nil
+	}
+}
+
+// follow takes in what a definition says that can change.
+func (known *collection) follow(def *catalog.Collection) {
+	known.appendOnly, known.rules, known.altered = def.AppendOnly, def.Rules, def.Altered
+	known.unsure = false
 }
 
 func (c *Check) created(tx uint64, def *catalog.Collection) {
-	if def.Rewritten || def.Dropped {
+	if def.Rewritten || def.Dropped || def.Altered {
 		c.definitionProblem(tx, def.ID, "its first definition is not one that creates it")
 	}
 	if def.ID != uint32(len(c.collections))+1 {
@@ -110,28 +129,42 @@ func (c *Check) created(tx uint64, def *catalog.Collection) {
 			c.definitionProblem(tx, def.ID, "collection %d has its name %s", id, def.Name)
 		}
 	}
-	c.collections[def.ID] = &collection{
-		name: def.Name, mode: def.Mode, appendOnly: def.AppendOnly, compress: def.Compress,
-		author: def.Author, changedTx: tx,
-	}
+	c.collections[def.ID] = &collection{name: def.Name, mode: def.Mode, compress: def.Compress, author: def.Author, changedTx: tx}
+	c.collections[def.ID].follow(def)
 }
 
+// sameAs reports whether a definition has the same options and, if they are known,
+// the same rules.
 func (known *collection) sameAs(def *catalog.Collection) bool {
-	return known.name == def.Name && known.mode == def.Mode &&
-		known.appendOnly == def.AppendOnly && known.compress == def.Compress
+	return known.sameOptions(def) && (known.unsure || known.appendOnly == def.AppendOnly &&
+		known.altered == def.Altered && known.rules.Equal(def.Rules))
+}
+
+// sameOptions compares what never changes.
+func (known *collection) sameOptions(def *catalog.Collection) bool {
+	return known.name == def.Name && known.mode == def.Mode && known.compress == def.Compress
 }
 
 func (c *Check) rewritten(tx uint64, def *catalog.Collection, known *collection) {
-	same := known.sameAs(def) && def.Dropped == (known.droppedTx != 0) && def.ChangedTx == known.changedTx
+	same := known.sameAs(def) && def.Dropped == (known.droppedTx != 0) && (known.unsure || def.ChangedTx == known.changedTx)
 	if !same || !known.unknown && def.Author != known.author {
 		c.definitionProblem(tx, def.ID, "its definition was written again, but not the same")
 	}
-	known.author, known.unknown = def.Author, false
+	known.author, known.unknown, known.changedTx = def.Author, false, def.ChangedTx
+	known.follow(def)
+}
+
+func (c *Check) altered(tx uint64, def *catalog.Collection, known *collection) {
+	if !def.Altered || known.droppedTx != 0 || !known.sameOptions(def) {
+		c.definitionProblem(tx, def.ID, "its definition changed, but only its rules can")
+	}
+	known.changedTx, known.author, known.unknown = tx, def.Author, false
+	known.follow(def)
 }
 
 func (c *Check) dropped(tx uint64, def *catalog.Collection, known *collection) {
 	if !def.Dropped || known.droppedTx != 0 || !known.sameAs(def) {
-		c.definitionProblem(tx, def.ID, "its definition changed, but can only be dropped once")
+		c.definitionProblem(tx, def.ID, "it was dropped, which can be once and changes nothing else")
 	}
 	known.droppedTx, known.changedTx, known.author, known.unknown = tx, tx, def.Author, false
 }
@@ -180,7 +213,11 @@ func (c *Check) checkCatalog() {
 		}
 		now, exists := c.final.ByName(def.Name, c.at)
 		exists = exists && now.ID == id
-		if !known.sameAs(def) || exists != (known.droppedTx == 0) {
+		same := known.sameAs(def)
+		if def.ChangedTx > c.at { // by what was not read
+			same = known.sameOptions(def)
+		}
+		if !same || exists != (known.droppedTx == 0) {
 			c.definitionProblem(known.changedTx, id, "the engine has it otherwise than the ledger")
 		}
 	}

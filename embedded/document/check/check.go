@@ -26,7 +26,8 @@
 //   - Histories: revisions count without a gap, each points to the manifest of the
 //     one before.
 //   - The catalog: definitions can be read, their numbers are used once, documents
-//     belong to collections that exist, in the evidence mode of the collection.
+//     belong to collections that exist, in the evidence mode of the collection, and
+//     keep the rules that it had when they were written.
 //   - Indexes: a write changes exactly the entries that it must, blinded by the
 //     revision that holds the value; a complete index has the entries that the
 //     documents should have in it and no other, a unique one each value once.

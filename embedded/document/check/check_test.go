@@ -254,6 +254,69 @@ func TestForgedTransactions(t *testing.T) {
 	}
 }
 
+// TestForgedRules: revisions that the collection's rules do not allow.
+func TestForgedRules(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		id   int64
+		body string
+		says string
+	}{
+		"an honest one":            {1, `{"a":2,"once":{"x":1}}`, ""},
+		"schema":                   {2, `{"a":"x"}`, "revision 1: schema violation: /a: \"x\" is of type string, not integer (type)"},
+		"size":                     {2, `{"text":"0123456789012345678901234567890123456789"}`, "revision 1: document too large for its collection"},
+		"write-once":               {1, `{"a":2,"once":{"x":2}}`, "revision 2: write-once violation: /once"},
+		"write-once over deletion": {3, `{"a":2}`, "revision 3: write-once violation: /once"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			e := open(t, dir)
+			_, err := e.CreateCollection(ctx, "c0", document.CollectionOptions{Rules: document.Rules{WriteOnce: []string{"once"}}})
+			require.NoError(t, err)
+			last := map[int64]*document.Document{}
+			for _, id := range []int64{1, 3} {
+				last[id], err = e.Insert(ctx, "c0", parse(t, fmt.Sprintf(`{"_id":%d,"once":{"x":1}}`, id)))
+				require.NoError(t, err)
+			}
+			last[3], err = e.Delete(ctx, "c0", value.Int(3))
+			require.NoError(t, err)
+			schema, size := parse(t, `{"properties":{"a":{"type":"integer"}}}`), 40
+			_, err = e.AlterCollection(ctx, "c0", document.Alteration{Schema: &schema, MaxSize: &size})
+			require.NoError(t, err)
+			r, err := check.Run(ctx, e)
+			require.NoError(t, err)
+			require.Empty(t, r.Problems)
+			previous := map[int64]proof.Hash{}
+			for id, d := range last {
+				shown, err := e.Evidence(ctx, d, proof.Request{WholeDocument: true})
+				require.NoError(t, err)
+				previous[id] = shown.Document.Manifest.Hash()
+			}
+			require.NoError(t, e.Close())
+
+			key, rec, hash := revision(t, c.id, c.body, func(r *record.Record) {
+				if d := last[c.id]; d != nil {
+					r.Revision, r.Previous = d.Revision+1, previous[c.id]
+					if !d.Deleted() {
+						r.Operation = proof.Replace
+					}
+				}
+			})
+			forge(t, dir, evidence(0, hash), entry{key: key, value: rec.Encode()})
+			r, err = check.Run(ctx, open(t, dir))
+			require.NoError(t, err)
+			if c.says == "" {
+				require.Empty(t, r.Problems)
+				return
+			}
+			require.Len(t, r.Problems, 1, "%v", r.Problems)
+			require.Equal(t, check.Catalog, r.Problems[0].Rule)
+			require.Contains(t, r.Problems[0].Detail, c.says)
+		})
+	}
+}
+
 func TestClosedEngine(t *testing.T) {
 	e := open(t, t.TempDir())
 	require.NoError(t, e.Close())

@@ -78,6 +78,9 @@ func (c *Check) readRecord(tx uint64, e *store.TxEntry, position uint64, slots m
 		return nil
 	}
 	r.checkCollection(rec, coll)
+	if err := r.checkRules(e.Key(), rec, coll); err != nil {
+		return err
+	}
 	manifest := rec.Manifest(collID, coll.name, canon.Encode(id))
 	if _, err := proof.ParseManifest(manifest.Encode()); err != nil {
 		r.problem(Record, "%v", err)

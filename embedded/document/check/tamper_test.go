@@ -115,11 +115,23 @@ func TestForgedDefinitions(t *testing.T) {
 			return definition(t, catalog.Collection{ID: 5, Name: "c0"})
 		}, "collection 1 has its name c0"},
 		"another name": {func(t *testing.T) entry {
-			return definition(t, catalog.Collection{ID: 1, Name: "other"})
-		}, "can only be dropped once"},
+			return definition(t, catalog.Collection{ID: 1, Name: "other", Altered: true})
+		}, "its definition changed, but only its rules can"},
+		"other rules that are not said to be altered": {func(t *testing.T) entry {
+			return definition(t, catalog.Collection{ID: 1, Name: "c0", AppendOnly: true})
+		}, "its definition changed, but only its rules can"},
 		"dropped twice": {func(t *testing.T) entry {
 			return definition(t, catalog.Collection{ID: 3, Name: "c2", Compress: true, Dropped: true})
-		}, "can only be dropped once"},
+		}, "it was dropped, which can be once and changes nothing else"},
+		"dropped with other rules": {func(t *testing.T) entry {
+			return definition(t, catalog.Collection{ID: 1, Name: "c0", Dropped: true, Altered: true})
+		}, "it was dropped, which can be once and changes nothing else"},
+		"altered after it was dropped": {func(t *testing.T) entry {
+			return definition(t, catalog.Collection{ID: 3, Name: "c2", Compress: true, Altered: true})
+		}, "its definition changed, but only its rules can"},
+		"altered from the start": {func(t *testing.T) entry {
+			return definition(t, catalog.Collection{ID: 5, Name: "new", Altered: true})
+		}, "not one that creates it"},
 		"dropped from the start": {func(t *testing.T) entry {
 			return definition(t, catalog.Collection{ID: 5, Name: "new", Dropped: true})
 		}, "not one that creates it"},

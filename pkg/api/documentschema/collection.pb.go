@@ -23,7 +23,7 @@ const (
 )
 
 // CollectionOptions are chosen when a collection is created and hold for all
-// its life.
+// its life, but append_only, which can be altered as rules can.
 type CollectionOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How finely documents can be proved.
@@ -87,6 +87,83 @@ func (x *CollectionOptions) GetCompress() bool {
 	return false
 }
 
+// CollectionRules hold for every revision that is written while the collection
+// has them.
+type CollectionRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON Schema, draft 2020-12, that documents meet, as JSON; empty for none.
+	Schema []byte `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Paths of values that never change once a document has them, each dotted or a
+	// JSON Pointer. In answers they are JSON Pointers, in order.
+	WriteOnce []string `protobuf:"bytes,2,rep,name=write_once,json=writeOnce,proto3" json:"write_once,omitempty"`
+	// Bytes that a document may have in canonical form, without its _id; 0 for the
+	// limit of all documents.
+	MaxDocumentSize uint64 `protobuf:"varint,3,opt,name=max_document_size,json=maxDocumentSize,proto3" json:"max_document_size,omitempty"`
+	// In answers: the collection has a schema, which is left out where an answer
+	// would be too long with it. GetCollection has it.
+	SchemaOmitted bool `protobuf:"varint,4,opt,name=schema_omitted,json=schemaOmitted,proto3" json:"schema_omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectionRules) Reset() {
+	*x = CollectionRules{}
+	mi := &file_immudoc_v1_collection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectionRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectionRules) ProtoMessage() {}
+
+func (x *CollectionRules) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_collection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectionRules.ProtoReflect.Descriptor instead.
+func (*CollectionRules) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CollectionRules) GetSchema() []byte {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *CollectionRules) GetWriteOnce() []string {
+	if x != nil {
+		return x.WriteOnce
+	}
+	return nil
+}
+
+func (x *CollectionRules) GetMaxDocumentSize() uint64 {
+	if x != nil {
+		return x.MaxDocumentSize
+	}
+	return 0
+}
+
+func (x *CollectionRules) GetSchemaOmitted() bool {
+	if x != nil {
+		return x.SchemaOmitted
+	}
+	return false
+}
+
 // Collection describes a collection as it was at some moment.
 type Collection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -103,17 +180,19 @@ type Collection struct {
 	Transaction uint64 `protobuf:"varint,5,opt,name=transaction,proto3" json:"transaction,omitempty"`
 	// Ledger time of that transaction, in whole seconds.
 	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
-	// User who created or dropped it.
+	// User who created it, altered its rules or dropped it.
 	Author string `protobuf:"bytes,7,opt,name=author,proto3" json:"author,omitempty"`
 	// The collection has ended.
-	Dropped       bool `protobuf:"varint,8,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped bool `protobuf:"varint,8,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Its rules; absent if it has none.
+	Rules         *CollectionRules `protobuf:"bytes,9,opt,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Collection) Reset() {
 	*x = Collection{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[1]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -125,7 +204,7 @@ func (x *Collection) String() string {
 func (*Collection) ProtoMessage() {}
 
 func (x *Collection) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[1]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -138,7 +217,7 @@ func (x *Collection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Collection.ProtoReflect.Descriptor instead.
 func (*Collection) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{1}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Collection) GetId() uint32 {
@@ -197,19 +276,28 @@ func (x *Collection) GetDropped() bool {
 	return false
 }
 
+func (x *Collection) GetRules() *CollectionRules {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 type CreateCollectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the new collection.
 	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
 	// Its options; absent means all defaults.
-	Options       *CollectionOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	Options *CollectionOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	// Its rules; absent means none.
+	Rules         *CollectionRules `protobuf:"bytes,3,opt,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateCollectionRequest) Reset() {
 	*x = CreateCollectionRequest{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[2]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +309,7 @@ func (x *CreateCollectionRequest) String() string {
 func (*CreateCollectionRequest) ProtoMessage() {}
 
 func (x *CreateCollectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[2]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +322,7 @@ func (x *CreateCollectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCollectionRequest.ProtoReflect.Descriptor instead.
 func (*CreateCollectionRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{2}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateCollectionRequest) GetCollection() string {
@@ -251,6 +339,13 @@ func (x *CreateCollectionRequest) GetOptions() *CollectionOptions {
 	return nil
 }
 
+func (x *CreateCollectionRequest) GetRules() *CollectionRules {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 type CreateCollectionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The collection as it was created.
@@ -261,7 +356,7 @@ type CreateCollectionResponse struct {
 
 func (x *CreateCollectionResponse) Reset() {
 	*x = CreateCollectionResponse{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[3]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -273,7 +368,7 @@ func (x *CreateCollectionResponse) String() string {
 func (*CreateCollectionResponse) ProtoMessage() {}
 
 func (x *CreateCollectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[3]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -286,10 +381,185 @@ func (x *CreateCollectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCollectionResponse.ProtoReflect.Descriptor instead.
 func (*CreateCollectionResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{3}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateCollectionResponse) GetCollection() *Collection {
+	if x != nil {
+		return x.Collection
+	}
+	return nil
+}
+
+// WriteOncePaths are the paths of values that never change once a document has
+// them.
+type WriteOncePaths struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each is dotted or a JSON Pointer.
+	Paths         []string `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteOncePaths) Reset() {
+	*x = WriteOncePaths{}
+	mi := &file_immudoc_v1_collection_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteOncePaths) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteOncePaths) ProtoMessage() {}
+
+func (x *WriteOncePaths) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_collection_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteOncePaths.ProtoReflect.Descriptor instead.
+func (*WriteOncePaths) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WriteOncePaths) GetPaths() []string {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+type AlterCollectionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the collection.
+	Collection string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	// Only inserts are taken from now on, or not any more. Absent: as it is.
+	AppendOnly *bool `protobuf:"varint,2,opt,name=append_only,json=appendOnly,proto3,oneof" json:"append_only,omitempty"`
+	// JSON Schema that documents meet from now on, as JSON; empty for none. Absent:
+	// as it is.
+	Schema []byte `protobuf:"bytes,3,opt,name=schema,proto3,oneof" json:"schema,omitempty"`
+	// What is written once from now on; none is empty. Absent: as it is.
+	WriteOnce *WriteOncePaths `protobuf:"bytes,4,opt,name=write_once,json=writeOnce,proto3" json:"write_once,omitempty"`
+	// Bytes that a document may have from now on; 0 for the limit of all documents.
+	// Absent: as it is.
+	MaxDocumentSize *uint64 `protobuf:"varint,5,opt,name=max_document_size,json=maxDocumentSize,proto3,oneof" json:"max_document_size,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *AlterCollectionRequest) Reset() {
+	*x = AlterCollectionRequest{}
+	mi := &file_immudoc_v1_collection_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlterCollectionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlterCollectionRequest) ProtoMessage() {}
+
+func (x *AlterCollectionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_collection_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlterCollectionRequest.ProtoReflect.Descriptor instead.
+func (*AlterCollectionRequest) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AlterCollectionRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *AlterCollectionRequest) GetAppendOnly() bool {
+	if x != nil && x.AppendOnly != nil {
+		return *x.AppendOnly
+	}
+	return false
+}
+
+func (x *AlterCollectionRequest) GetSchema() []byte {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *AlterCollectionRequest) GetWriteOnce() *WriteOncePaths {
+	if x != nil {
+		return x.WriteOnce
+	}
+	return nil
+}
+
+func (x *AlterCollectionRequest) GetMaxDocumentSize() uint64 {
+	if x != nil && x.MaxDocumentSize != nil {
+		return *x.MaxDocumentSize
+	}
+	return 0
+}
+
+type AlterCollectionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The collection in its new state.
+	Collection    *Collection `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlterCollectionResponse) Reset() {
+	*x = AlterCollectionResponse{}
+	mi := &file_immudoc_v1_collection_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlterCollectionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlterCollectionResponse) ProtoMessage() {}
+
+func (x *AlterCollectionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_immudoc_v1_collection_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlterCollectionResponse.ProtoReflect.Descriptor instead.
+func (*AlterCollectionResponse) Descriptor() ([]byte, []int) {
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AlterCollectionResponse) GetCollection() *Collection {
 	if x != nil {
 		return x.Collection
 	}
@@ -310,7 +580,7 @@ type GetCollectionRequest struct {
 
 func (x *GetCollectionRequest) Reset() {
 	*x = GetCollectionRequest{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[4]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +592,7 @@ func (x *GetCollectionRequest) String() string {
 func (*GetCollectionRequest) ProtoMessage() {}
 
 func (x *GetCollectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[4]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +605,7 @@ func (x *GetCollectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCollectionRequest.ProtoReflect.Descriptor instead.
 func (*GetCollectionRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{4}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetCollectionRequest) GetCollection() string {
@@ -369,7 +639,7 @@ type GetCollectionResponse struct {
 
 func (x *GetCollectionResponse) Reset() {
 	*x = GetCollectionResponse{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[5]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +651,7 @@ func (x *GetCollectionResponse) String() string {
 func (*GetCollectionResponse) ProtoMessage() {}
 
 func (x *GetCollectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[5]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +664,7 @@ func (x *GetCollectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCollectionResponse.ProtoReflect.Descriptor instead.
 func (*GetCollectionResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{5}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetCollectionResponse) GetCollection() *Collection {
@@ -416,7 +686,7 @@ type ListCollectionsRequest struct {
 
 func (x *ListCollectionsRequest) Reset() {
 	*x = ListCollectionsRequest{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[6]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +698,7 @@ func (x *ListCollectionsRequest) String() string {
 func (*ListCollectionsRequest) ProtoMessage() {}
 
 func (x *ListCollectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[6]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +711,7 @@ func (x *ListCollectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCollectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListCollectionsRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{6}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListCollectionsRequest) GetAt() *Moment {
@@ -468,7 +738,7 @@ type ListCollectionsResponse struct {
 
 func (x *ListCollectionsResponse) Reset() {
 	*x = ListCollectionsResponse{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[7]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +750,7 @@ func (x *ListCollectionsResponse) String() string {
 func (*ListCollectionsResponse) ProtoMessage() {}
 
 func (x *ListCollectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[7]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +763,7 @@ func (x *ListCollectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCollectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListCollectionsResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{7}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListCollectionsResponse) GetCollections() []*Collection {
@@ -513,7 +783,7 @@ type DropCollectionRequest struct {
 
 func (x *DropCollectionRequest) Reset() {
 	*x = DropCollectionRequest{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[8]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +795,7 @@ func (x *DropCollectionRequest) String() string {
 func (*DropCollectionRequest) ProtoMessage() {}
 
 func (x *DropCollectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[8]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +808,7 @@ func (x *DropCollectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropCollectionRequest.ProtoReflect.Descriptor instead.
 func (*DropCollectionRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{8}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DropCollectionRequest) GetCollection() string {
@@ -558,7 +828,7 @@ type DropCollectionResponse struct {
 
 func (x *DropCollectionResponse) Reset() {
 	*x = DropCollectionResponse{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[9]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +840,7 @@ func (x *DropCollectionResponse) String() string {
 func (*DropCollectionResponse) ProtoMessage() {}
 
 func (x *DropCollectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[9]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +853,7 @@ func (x *DropCollectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropCollectionResponse.ProtoReflect.Descriptor instead.
 func (*DropCollectionResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{9}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DropCollectionResponse) GetCollection() *Collection {
@@ -605,7 +875,7 @@ type GetCollectionHistoryRequest struct {
 
 func (x *GetCollectionHistoryRequest) Reset() {
 	*x = GetCollectionHistoryRequest{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[10]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +887,7 @@ func (x *GetCollectionHistoryRequest) String() string {
 func (*GetCollectionHistoryRequest) ProtoMessage() {}
 
 func (x *GetCollectionHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[10]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +900,7 @@ func (x *GetCollectionHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCollectionHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetCollectionHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{10}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCollectionHistoryRequest) GetCollection() string {
@@ -657,7 +927,7 @@ type GetCollectionHistoryResponse struct {
 
 func (x *GetCollectionHistoryResponse) Reset() {
 	*x = GetCollectionHistoryResponse{}
-	mi := &file_immudoc_v1_collection_proto_msgTypes[11]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +939,7 @@ func (x *GetCollectionHistoryResponse) String() string {
 func (*GetCollectionHistoryResponse) ProtoMessage() {}
 
 func (x *GetCollectionHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_immudoc_v1_collection_proto_msgTypes[11]
+	mi := &file_immudoc_v1_collection_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +952,7 @@ func (x *GetCollectionHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCollectionHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetCollectionHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{11}
+	return file_immudoc_v1_collection_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCollectionHistoryResponse) GetCollections() []*Collection {
@@ -702,7 +972,13 @@ const file_immudoc_v1_collection_proto_rawDesc = "" +
 	"\bevidence\x18\x01 \x01(\x0e2\x18.immudoc.v1.EvidenceModeR\bevidence\x12\x1f\n" +
 	"\vappend_only\x18\x02 \x01(\bR\n" +
 	"appendOnly\x12\x1a\n" +
-	"\bcompress\x18\x03 \x01(\bR\bcompress\"\x9e\x02\n" +
+	"\bcompress\x18\x03 \x01(\bR\bcompress\"\x9b\x01\n" +
+	"\x0fCollectionRules\x12\x16\n" +
+	"\x06schema\x18\x01 \x01(\fR\x06schema\x12\x1d\n" +
+	"\n" +
+	"write_once\x18\x02 \x03(\tR\twriteOnce\x12*\n" +
+	"\x11max_document_size\x18\x03 \x01(\x04R\x0fmaxDocumentSize\x12%\n" +
+	"\x0eschema_omitted\x18\x04 \x01(\bR\rschemaOmitted\"\xd1\x02\n" +
 	"\n" +
 	"Collection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
@@ -712,13 +988,34 @@ const file_immudoc_v1_collection_proto_rawDesc = "" +
 	"\vtransaction\x18\x05 \x01(\x04R\vtransaction\x12.\n" +
 	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
 	"\x06author\x18\a \x01(\tR\x06author\x12\x18\n" +
-	"\adropped\x18\b \x01(\bR\adropped\"r\n" +
+	"\adropped\x18\b \x01(\bR\adropped\x121\n" +
+	"\x05rules\x18\t \x01(\v2\x1b.immudoc.v1.CollectionRulesR\x05rules\"\xa5\x01\n" +
 	"\x17CreateCollectionRequest\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
 	"collection\x127\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1d.immudoc.v1.CollectionOptionsR\aoptions\"R\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1d.immudoc.v1.CollectionOptionsR\aoptions\x121\n" +
+	"\x05rules\x18\x03 \x01(\v2\x1b.immudoc.v1.CollectionRulesR\x05rules\"R\n" +
 	"\x18CreateCollectionResponse\x126\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\v2\x16.immudoc.v1.CollectionR\n" +
+	"collection\"&\n" +
+	"\x0eWriteOncePaths\x12\x14\n" +
+	"\x05paths\x18\x01 \x03(\tR\x05paths\"\x98\x02\n" +
+	"\x16AlterCollectionRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12$\n" +
+	"\vappend_only\x18\x02 \x01(\bH\x00R\n" +
+	"appendOnly\x88\x01\x01\x12\x1b\n" +
+	"\x06schema\x18\x03 \x01(\fH\x01R\x06schema\x88\x01\x01\x129\n" +
+	"\n" +
+	"write_once\x18\x04 \x01(\v2\x1a.immudoc.v1.WriteOncePathsR\twriteOnce\x12/\n" +
+	"\x11max_document_size\x18\x05 \x01(\x04H\x02R\x0fmaxDocumentSize\x88\x01\x01B\x0e\n" +
+	"\f_append_onlyB\t\n" +
+	"\a_schemaB\x14\n" +
+	"\x12_max_document_size\"Q\n" +
+	"\x17AlterCollectionResponse\x126\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\v2\x16.immudoc.v1.CollectionR\n" +
 	"collection\"u\n" +
@@ -765,41 +1062,49 @@ func file_immudoc_v1_collection_proto_rawDescGZIP() []byte {
 	return file_immudoc_v1_collection_proto_rawDescData
 }
 
-var file_immudoc_v1_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_immudoc_v1_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_immudoc_v1_collection_proto_goTypes = []any{
 	(*CollectionOptions)(nil),            // 0: immudoc.v1.CollectionOptions
-	(*Collection)(nil),                   // 1: immudoc.v1.Collection
-	(*CreateCollectionRequest)(nil),      // 2: immudoc.v1.CreateCollectionRequest
-	(*CreateCollectionResponse)(nil),     // 3: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionRequest)(nil),         // 4: immudoc.v1.GetCollectionRequest
-	(*GetCollectionResponse)(nil),        // 5: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsRequest)(nil),       // 6: immudoc.v1.ListCollectionsRequest
-	(*ListCollectionsResponse)(nil),      // 7: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionRequest)(nil),        // 8: immudoc.v1.DropCollectionRequest
-	(*DropCollectionResponse)(nil),       // 9: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryRequest)(nil),  // 10: immudoc.v1.GetCollectionHistoryRequest
-	(*GetCollectionHistoryResponse)(nil), // 11: immudoc.v1.GetCollectionHistoryResponse
-	(EvidenceMode)(0),                    // 12: immudoc.v1.EvidenceMode
-	(*timestamppb.Timestamp)(nil),        // 13: google.protobuf.Timestamp
-	(*Moment)(nil),                       // 14: immudoc.v1.Moment
+	(*CollectionRules)(nil),              // 1: immudoc.v1.CollectionRules
+	(*Collection)(nil),                   // 2: immudoc.v1.Collection
+	(*CreateCollectionRequest)(nil),      // 3: immudoc.v1.CreateCollectionRequest
+	(*CreateCollectionResponse)(nil),     // 4: immudoc.v1.CreateCollectionResponse
+	(*WriteOncePaths)(nil),               // 5: immudoc.v1.WriteOncePaths
+	(*AlterCollectionRequest)(nil),       // 6: immudoc.v1.AlterCollectionRequest
+	(*AlterCollectionResponse)(nil),      // 7: immudoc.v1.AlterCollectionResponse
+	(*GetCollectionRequest)(nil),         // 8: immudoc.v1.GetCollectionRequest
+	(*GetCollectionResponse)(nil),        // 9: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsRequest)(nil),       // 10: immudoc.v1.ListCollectionsRequest
+	(*ListCollectionsResponse)(nil),      // 11: immudoc.v1.ListCollectionsResponse
+	(*DropCollectionRequest)(nil),        // 12: immudoc.v1.DropCollectionRequest
+	(*DropCollectionResponse)(nil),       // 13: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryRequest)(nil),  // 14: immudoc.v1.GetCollectionHistoryRequest
+	(*GetCollectionHistoryResponse)(nil), // 15: immudoc.v1.GetCollectionHistoryResponse
+	(EvidenceMode)(0),                    // 16: immudoc.v1.EvidenceMode
+	(*timestamppb.Timestamp)(nil),        // 17: google.protobuf.Timestamp
+	(*Moment)(nil),                       // 18: immudoc.v1.Moment
 }
 var file_immudoc_v1_collection_proto_depIdxs = []int32{
-	12, // 0: immudoc.v1.CollectionOptions.evidence:type_name -> immudoc.v1.EvidenceMode
+	16, // 0: immudoc.v1.CollectionOptions.evidence:type_name -> immudoc.v1.EvidenceMode
 	0,  // 1: immudoc.v1.Collection.options:type_name -> immudoc.v1.CollectionOptions
-	13, // 2: immudoc.v1.Collection.time:type_name -> google.protobuf.Timestamp
-	0,  // 3: immudoc.v1.CreateCollectionRequest.options:type_name -> immudoc.v1.CollectionOptions
-	1,  // 4: immudoc.v1.CreateCollectionResponse.collection:type_name -> immudoc.v1.Collection
-	14, // 5: immudoc.v1.GetCollectionRequest.at:type_name -> immudoc.v1.Moment
-	1,  // 6: immudoc.v1.GetCollectionResponse.collection:type_name -> immudoc.v1.Collection
-	14, // 7: immudoc.v1.ListCollectionsRequest.at:type_name -> immudoc.v1.Moment
-	1,  // 8: immudoc.v1.ListCollectionsResponse.collections:type_name -> immudoc.v1.Collection
-	1,  // 9: immudoc.v1.DropCollectionResponse.collection:type_name -> immudoc.v1.Collection
-	1,  // 10: immudoc.v1.GetCollectionHistoryResponse.collections:type_name -> immudoc.v1.Collection
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	17, // 2: immudoc.v1.Collection.time:type_name -> google.protobuf.Timestamp
+	1,  // 3: immudoc.v1.Collection.rules:type_name -> immudoc.v1.CollectionRules
+	0,  // 4: immudoc.v1.CreateCollectionRequest.options:type_name -> immudoc.v1.CollectionOptions
+	1,  // 5: immudoc.v1.CreateCollectionRequest.rules:type_name -> immudoc.v1.CollectionRules
+	2,  // 6: immudoc.v1.CreateCollectionResponse.collection:type_name -> immudoc.v1.Collection
+	5,  // 7: immudoc.v1.AlterCollectionRequest.write_once:type_name -> immudoc.v1.WriteOncePaths
+	2,  // 8: immudoc.v1.AlterCollectionResponse.collection:type_name -> immudoc.v1.Collection
+	18, // 9: immudoc.v1.GetCollectionRequest.at:type_name -> immudoc.v1.Moment
+	2,  // 10: immudoc.v1.GetCollectionResponse.collection:type_name -> immudoc.v1.Collection
+	18, // 11: immudoc.v1.ListCollectionsRequest.at:type_name -> immudoc.v1.Moment
+	2,  // 12: immudoc.v1.ListCollectionsResponse.collections:type_name -> immudoc.v1.Collection
+	2,  // 13: immudoc.v1.DropCollectionResponse.collection:type_name -> immudoc.v1.Collection
+	2,  // 14: immudoc.v1.GetCollectionHistoryResponse.collections:type_name -> immudoc.v1.Collection
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_immudoc_v1_collection_proto_init() }
@@ -808,13 +1113,14 @@ func file_immudoc_v1_collection_proto_init() {
 		return
 	}
 	file_immudoc_v1_common_proto_init()
+	file_immudoc_v1_collection_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_immudoc_v1_collection_proto_rawDesc), len(file_immudoc_v1_collection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

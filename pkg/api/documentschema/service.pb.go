@@ -26,11 +26,12 @@ var File_immudoc_v1_service_proto protoreflect.FileDescriptor
 const file_immudoc_v1_service_proto_rawDesc = "" +
 	"\n" +
 	"\x18immudoc/v1/service.proto\x12\n" +
-	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x16immudoc/v1/check.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\xd9\x1c\n" +
+	"immudoc.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1aimmudoc/v1/aggregate.proto\x1a\x16immudoc/v1/check.proto\x1a\x1bimmudoc/v1/collection.proto\x1a\x19immudoc/v1/evidence.proto\x1a\x18immudoc/v1/explain.proto\x1a\x16immudoc/v1/index.proto\x1a\x15immudoc/v1/read.proto\x1a\x16immudoc/v1/watch.proto\x1a\x16immudoc/v1/write.proto2\xeb\x1d\n" +
 	"\x0fDocumentService\x12\x85\x01\n" +
 	"\x10CreateCollection\x12#.immudoc.v1.CreateCollectionRequest\x1a$.immudoc.v1.CreateCollectionResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/immudoc/v1/collections\x12\x86\x01\n" +
 	"\rGetCollection\x12 .immudoc.v1.GetCollectionRequest\x1a!.immudoc.v1.GetCollectionResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/immudoc/v1/collections/{collection}\x12\x7f\n" +
-	"\x0fListCollections\x12\".immudoc.v1.ListCollectionsRequest\x1a#.immudoc.v1.ListCollectionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/immudoc/v1/collections\x12\x89\x01\n" +
+	"\x0fListCollections\x12\".immudoc.v1.ListCollectionsRequest\x1a#.immudoc.v1.ListCollectionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/immudoc/v1/collections\x12\x8f\x01\n" +
+	"\x0fAlterCollection\x12\".immudoc.v1.AlterCollectionRequest\x1a#.immudoc.v1.AlterCollectionResponse\"3\x82\xd3\xe4\x93\x02-:\x01*2(/api/immudoc/v1/collections/{collection}\x12\x89\x01\n" +
 	"\x0eDropCollection\x12!.immudoc.v1.DropCollectionRequest\x1a\".immudoc.v1.DropCollectionResponse\"0\x82\xd3\xe4\x93\x02**(/api/immudoc/v1/collections/{collection}\x12\xa3\x01\n" +
 	"\x14GetCollectionHistory\x12'.immudoc.v1.GetCollectionHistoryRequest\x1a(.immudoc.v1.GetCollectionHistoryResponse\"8\x82\xd3\xe4\x93\x022\x120/api/immudoc/v1/collections/{collection}/history\x12\x8b\x01\n" +
 	"\vCreateIndex\x12\x1e.immudoc.v1.CreateIndexRequest\x1a\x1f.immudoc.v1.CreateIndexResponse\";\x82\xd3\xe4\x93\x025:\x01*\"0/api/immudoc/v1/collections/{collection}/indexes\x12\x87\x01\n" +
@@ -60,115 +61,119 @@ var file_immudoc_v1_service_proto_goTypes = []any{
 	(*CreateCollectionRequest)(nil),      // 0: immudoc.v1.CreateCollectionRequest
 	(*GetCollectionRequest)(nil),         // 1: immudoc.v1.GetCollectionRequest
 	(*ListCollectionsRequest)(nil),       // 2: immudoc.v1.ListCollectionsRequest
-	(*DropCollectionRequest)(nil),        // 3: immudoc.v1.DropCollectionRequest
-	(*GetCollectionHistoryRequest)(nil),  // 4: immudoc.v1.GetCollectionHistoryRequest
-	(*CreateIndexRequest)(nil),           // 5: immudoc.v1.CreateIndexRequest
-	(*GetIndexRequest)(nil),              // 6: immudoc.v1.GetIndexRequest
-	(*ListIndexesRequest)(nil),           // 7: immudoc.v1.ListIndexesRequest
-	(*DropIndexRequest)(nil),             // 8: immudoc.v1.DropIndexRequest
-	(*InsertRequest)(nil),                // 9: immudoc.v1.InsertRequest
-	(*ReplaceRequest)(nil),               // 10: immudoc.v1.ReplaceRequest
-	(*UpdateRequest)(nil),                // 11: immudoc.v1.UpdateRequest
-	(*DeleteRequest)(nil),                // 12: immudoc.v1.DeleteRequest
-	(*TransactRequest)(nil),              // 13: immudoc.v1.TransactRequest
-	(*UpdateMatchingRequest)(nil),        // 14: immudoc.v1.UpdateMatchingRequest
-	(*DeleteMatchingRequest)(nil),        // 15: immudoc.v1.DeleteMatchingRequest
-	(*GetRequest)(nil),                   // 16: immudoc.v1.GetRequest
-	(*CountRequest)(nil),                 // 17: immudoc.v1.CountRequest
-	(*HistoryRequest)(nil),               // 18: immudoc.v1.HistoryRequest
-	(*ScanRequest)(nil),                  // 19: immudoc.v1.ScanRequest
-	(*ExplainRequest)(nil),               // 20: immudoc.v1.ExplainRequest
-	(*AggregateRequest)(nil),             // 21: immudoc.v1.AggregateRequest
-	(*DistinctRequest)(nil),              // 22: immudoc.v1.DistinctRequest
-	(*WatchRequest)(nil),                 // 23: immudoc.v1.WatchRequest
-	(*ProveRequest)(nil),                 // 24: immudoc.v1.ProveRequest
-	(*GetStateRequest)(nil),              // 25: immudoc.v1.GetStateRequest
-	(*CheckRequest)(nil),                 // 26: immudoc.v1.CheckRequest
-	(*CreateCollectionResponse)(nil),     // 27: immudoc.v1.CreateCollectionResponse
-	(*GetCollectionResponse)(nil),        // 28: immudoc.v1.GetCollectionResponse
-	(*ListCollectionsResponse)(nil),      // 29: immudoc.v1.ListCollectionsResponse
-	(*DropCollectionResponse)(nil),       // 30: immudoc.v1.DropCollectionResponse
-	(*GetCollectionHistoryResponse)(nil), // 31: immudoc.v1.GetCollectionHistoryResponse
-	(*CreateIndexResponse)(nil),          // 32: immudoc.v1.CreateIndexResponse
-	(*GetIndexResponse)(nil),             // 33: immudoc.v1.GetIndexResponse
-	(*ListIndexesResponse)(nil),          // 34: immudoc.v1.ListIndexesResponse
-	(*DropIndexResponse)(nil),            // 35: immudoc.v1.DropIndexResponse
-	(*InsertResponse)(nil),               // 36: immudoc.v1.InsertResponse
-	(*ReplaceResponse)(nil),              // 37: immudoc.v1.ReplaceResponse
-	(*UpdateResponse)(nil),               // 38: immudoc.v1.UpdateResponse
-	(*DeleteResponse)(nil),               // 39: immudoc.v1.DeleteResponse
-	(*TransactResponse)(nil),             // 40: immudoc.v1.TransactResponse
-	(*UpdateMatchingResponse)(nil),       // 41: immudoc.v1.UpdateMatchingResponse
-	(*DeleteMatchingResponse)(nil),       // 42: immudoc.v1.DeleteMatchingResponse
-	(*GetResponse)(nil),                  // 43: immudoc.v1.GetResponse
-	(*CountResponse)(nil),                // 44: immudoc.v1.CountResponse
-	(*HistoryResponse)(nil),              // 45: immudoc.v1.HistoryResponse
-	(*ScanResponse)(nil),                 // 46: immudoc.v1.ScanResponse
-	(*ExplainResponse)(nil),              // 47: immudoc.v1.ExplainResponse
-	(*AggregateResponse)(nil),            // 48: immudoc.v1.AggregateResponse
-	(*DistinctResponse)(nil),             // 49: immudoc.v1.DistinctResponse
-	(*WatchResponse)(nil),                // 50: immudoc.v1.WatchResponse
-	(*ProveResponse)(nil),                // 51: immudoc.v1.ProveResponse
-	(*GetStateResponse)(nil),             // 52: immudoc.v1.GetStateResponse
-	(*CheckResponse)(nil),                // 53: immudoc.v1.CheckResponse
+	(*AlterCollectionRequest)(nil),       // 3: immudoc.v1.AlterCollectionRequest
+	(*DropCollectionRequest)(nil),        // 4: immudoc.v1.DropCollectionRequest
+	(*GetCollectionHistoryRequest)(nil),  // 5: immudoc.v1.GetCollectionHistoryRequest
+	(*CreateIndexRequest)(nil),           // 6: immudoc.v1.CreateIndexRequest
+	(*GetIndexRequest)(nil),              // 7: immudoc.v1.GetIndexRequest
+	(*ListIndexesRequest)(nil),           // 8: immudoc.v1.ListIndexesRequest
+	(*DropIndexRequest)(nil),             // 9: immudoc.v1.DropIndexRequest
+	(*InsertRequest)(nil),                // 10: immudoc.v1.InsertRequest
+	(*ReplaceRequest)(nil),               // 11: immudoc.v1.ReplaceRequest
+	(*UpdateRequest)(nil),                // 12: immudoc.v1.UpdateRequest
+	(*DeleteRequest)(nil),                // 13: immudoc.v1.DeleteRequest
+	(*TransactRequest)(nil),              // 14: immudoc.v1.TransactRequest
+	(*UpdateMatchingRequest)(nil),        // 15: immudoc.v1.UpdateMatchingRequest
+	(*DeleteMatchingRequest)(nil),        // 16: immudoc.v1.DeleteMatchingRequest
+	(*GetRequest)(nil),                   // 17: immudoc.v1.GetRequest
+	(*CountRequest)(nil),                 // 18: immudoc.v1.CountRequest
+	(*HistoryRequest)(nil),               // 19: immudoc.v1.HistoryRequest
+	(*ScanRequest)(nil),                  // 20: immudoc.v1.ScanRequest
+	(*ExplainRequest)(nil),               // 21: immudoc.v1.ExplainRequest
+	(*AggregateRequest)(nil),             // 22: immudoc.v1.AggregateRequest
+	(*DistinctRequest)(nil),              // 23: immudoc.v1.DistinctRequest
+	(*WatchRequest)(nil),                 // 24: immudoc.v1.WatchRequest
+	(*ProveRequest)(nil),                 // 25: immudoc.v1.ProveRequest
+	(*GetStateRequest)(nil),              // 26: immudoc.v1.GetStateRequest
+	(*CheckRequest)(nil),                 // 27: immudoc.v1.CheckRequest
+	(*CreateCollectionResponse)(nil),     // 28: immudoc.v1.CreateCollectionResponse
+	(*GetCollectionResponse)(nil),        // 29: immudoc.v1.GetCollectionResponse
+	(*ListCollectionsResponse)(nil),      // 30: immudoc.v1.ListCollectionsResponse
+	(*AlterCollectionResponse)(nil),      // 31: immudoc.v1.AlterCollectionResponse
+	(*DropCollectionResponse)(nil),       // 32: immudoc.v1.DropCollectionResponse
+	(*GetCollectionHistoryResponse)(nil), // 33: immudoc.v1.GetCollectionHistoryResponse
+	(*CreateIndexResponse)(nil),          // 34: immudoc.v1.CreateIndexResponse
+	(*GetIndexResponse)(nil),             // 35: immudoc.v1.GetIndexResponse
+	(*ListIndexesResponse)(nil),          // 36: immudoc.v1.ListIndexesResponse
+	(*DropIndexResponse)(nil),            // 37: immudoc.v1.DropIndexResponse
+	(*InsertResponse)(nil),               // 38: immudoc.v1.InsertResponse
+	(*ReplaceResponse)(nil),              // 39: immudoc.v1.ReplaceResponse
+	(*UpdateResponse)(nil),               // 40: immudoc.v1.UpdateResponse
+	(*DeleteResponse)(nil),               // 41: immudoc.v1.DeleteResponse
+	(*TransactResponse)(nil),             // 42: immudoc.v1.TransactResponse
+	(*UpdateMatchingResponse)(nil),       // 43: immudoc.v1.UpdateMatchingResponse
+	(*DeleteMatchingResponse)(nil),       // 44: immudoc.v1.DeleteMatchingResponse
+	(*GetResponse)(nil),                  // 45: immudoc.v1.GetResponse
+	(*CountResponse)(nil),                // 46: immudoc.v1.CountResponse
+	(*HistoryResponse)(nil),              // 47: immudoc.v1.HistoryResponse
+	(*ScanResponse)(nil),                 // 48: immudoc.v1.ScanResponse
+	(*ExplainResponse)(nil),              // 49: immudoc.v1.ExplainResponse
+	(*AggregateResponse)(nil),            // 50: immudoc.v1.AggregateResponse
+	(*DistinctResponse)(nil),             // 51: immudoc.v1.DistinctResponse
+	(*WatchResponse)(nil),                // 52: immudoc.v1.WatchResponse
+	(*ProveResponse)(nil),                // 53: immudoc.v1.ProveResponse
+	(*GetStateResponse)(nil),             // 54: immudoc.v1.GetStateResponse
+	(*CheckResponse)(nil),                // 55: immudoc.v1.CheckResponse
 }
 var file_immudoc_v1_service_proto_depIdxs = []int32{
 	0,  // 0: immudoc.v1.DocumentService.CreateCollection:input_type -> immudoc.v1.CreateCollectionRequest
 	1,  // 1: immudoc.v1.DocumentService.GetCollection:input_type -> immudoc.v1.GetCollectionRequest
 	2,  // 2: immudoc.v1.DocumentService.ListCollections:input_type -> immudoc.v1.ListCollectionsRequest
-	3,  // 3: immudoc.v1.DocumentService.DropCollection:input_type -> immudoc.v1.DropCollectionRequest
-	4,  // 4: immudoc.v1.DocumentService.GetCollectionHistory:input_type -> immudoc.v1.GetCollectionHistoryRequest
-	5,  // 5: immudoc.v1.DocumentService.CreateIndex:input_type -> immudoc.v1.CreateIndexRequest
-	6,  // 6: immudoc.v1.DocumentService.GetIndex:input_type -> immudoc.v1.GetIndexRequest
-	7,  // 7: immudoc.v1.DocumentService.ListIndexes:input_type -> immudoc.v1.ListIndexesRequest
-	8,  // 8: immudoc.v1.DocumentService.DropIndex:input_type -> immudoc.v1.DropIndexRequest
-	9,  // 9: immudoc.v1.DocumentService.Insert:input_type -> immudoc.v1.InsertRequest
-	10, // 10: immudoc.v1.DocumentService.Replace:input_type -> immudoc.v1.ReplaceRequest
-	11, // 11: immudoc.v1.DocumentService.Update:input_type -> immudoc.v1.UpdateRequest
-	12, // 12: immudoc.v1.DocumentService.Delete:input_type -> immudoc.v1.DeleteRequest
-	13, // 13: immudoc.v1.DocumentService.Transact:input_type -> immudoc.v1.TransactRequest
-	14, // 14: immudoc.v1.DocumentService.UpdateMatching:input_type -> immudoc.v1.UpdateMatchingRequest
-	15, // 15: immudoc.v1.DocumentService.DeleteMatching:input_type -> immudoc.v1.DeleteMatchingRequest
-	16, // 16: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
-	17, // 17: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
-	18, // 18: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
-	19, // 19: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
-	20, // 20: immudoc.v1.DocumentService.Explain:input_type -> immudoc.v1.ExplainRequest
-	21, // 21: immudoc.v1.DocumentService.Aggregate:input_type -> immudoc.v1.AggregateRequest
-	22, // 22: immudoc.v1.DocumentService.Distinct:input_type -> immudoc.v1.DistinctRequest
-	23, // 23: immudoc.v1.DocumentService.Watch:input_type -> immudoc.v1.WatchRequest
-	24, // 24: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
-	25, // 25: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
-	26, // 26: immudoc.v1.DocumentService.Check:input_type -> immudoc.v1.CheckRequest
-	27, // 27: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
-	28, // 28: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
-	29, // 29: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
-	30, // 30: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
-	31, // 31: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
-	32, // 32: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
-	33, // 33: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
-	34, // 34: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
-	35, // 35: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
-	36, // 36: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
-	37, // 37: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
-	38, // 38: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
-	39, // 39: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
-	40, // 40: immudoc.v1.DocumentService.Transact:output_type -> immudoc.v1.TransactResponse
-	41, // 41: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
-	42, // 42: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
-	43, // 43: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
-	44, // 44: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
-	45, // 45: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
-	46, // 46: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
-	47, // 47: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
-	48, // 48: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
-	49, // 49: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
-	50, // 50: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
-	51, // 51: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
-	52, // 52: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
-	53, // 53: immudoc.v1.DocumentService.Check:output_type -> immudoc.v1.CheckResponse
-	27, // [27:54] is the sub-list for method output_type
-	0,  // [0:27] is the sub-list for method input_type
+	3,  // 3: immudoc.v1.DocumentService.AlterCollection:input_type -> immudoc.v1.AlterCollectionRequest
+	4,  // 4: immudoc.v1.DocumentService.DropCollection:input_type -> immudoc.v1.DropCollectionRequest
+	5,  // 5: immudoc.v1.DocumentService.GetCollectionHistory:input_type -> immudoc.v1.GetCollectionHistoryRequest
+	6,  // 6: immudoc.v1.DocumentService.CreateIndex:input_type -> immudoc.v1.CreateIndexRequest
+	7,  // 7: immudoc.v1.DocumentService.GetIndex:input_type -> immudoc.v1.GetIndexRequest
+	8,  // 8: immudoc.v1.DocumentService.ListIndexes:input_type -> immudoc.v1.ListIndexesRequest
+	9,  // 9: immudoc.v1.DocumentService.DropIndex:input_type -> immudoc.v1.DropIndexRequest
+	10, // 10: immudoc.v1.DocumentService.Insert:input_type -> immudoc.v1.InsertRequest
+	11, // 11: immudoc.v1.DocumentService.Replace:input_type -> immudoc.v1.ReplaceRequest
+	12, // 12: immudoc.v1.DocumentService.Update:input_type -> immudoc.v1.UpdateRequest
+	13, // 13: immudoc.v1.DocumentService.Delete:input_type -> immudoc.v1.DeleteRequest
+	14, // 14: immudoc.v1.DocumentService.Transact:input_type -> immudoc.v1.TransactRequest
+	15, // 15: immudoc.v1.DocumentService.UpdateMatching:input_type -> immudoc.v1.UpdateMatchingRequest
+	16, // 16: immudoc.v1.DocumentService.DeleteMatching:input_type -> immudoc.v1.DeleteMatchingRequest
+	17, // 17: immudoc.v1.DocumentService.Get:input_type -> immudoc.v1.GetRequest
+	18, // 18: immudoc.v1.DocumentService.Count:input_type -> immudoc.v1.CountRequest
+	19, // 19: immudoc.v1.DocumentService.History:input_type -> immudoc.v1.HistoryRequest
+	20, // 20: immudoc.v1.DocumentService.Scan:input_type -> immudoc.v1.ScanRequest
+	21, // 21: immudoc.v1.DocumentService.Explain:input_type -> immudoc.v1.ExplainRequest
+	22, // 22: immudoc.v1.DocumentService.Aggregate:input_type -> immudoc.v1.AggregateRequest
+	23, // 23: immudoc.v1.DocumentService.Distinct:input_type -> immudoc.v1.DistinctRequest
+	24, // 24: immudoc.v1.DocumentService.Watch:input_type -> immudoc.v1.WatchRequest
+	25, // 25: immudoc.v1.DocumentService.Prove:input_type -> immudoc.v1.ProveRequest
+	26, // 26: immudoc.v1.DocumentService.GetState:input_type -> immudoc.v1.GetStateRequest
+	27, // 27: immudoc.v1.DocumentService.Check:input_type -> immudoc.v1.CheckRequest
+	28, // 28: immudoc.v1.DocumentService.CreateCollection:output_type -> immudoc.v1.CreateCollectionResponse
+	29, // 29: immudoc.v1.DocumentService.GetCollection:output_type -> immudoc.v1.GetCollectionResponse
+	30, // 30: immudoc.v1.DocumentService.ListCollections:output_type -> immudoc.v1.ListCollectionsResponse
+	31, // 31: immudoc.v1.DocumentService.AlterCollection:output_type -> immudoc.v1.AlterCollectionResponse
+	32, // 32: immudoc.v1.DocumentService.DropCollection:output_type -> immudoc.v1.DropCollectionResponse
+	33, // 33: immudoc.v1.DocumentService.GetCollectionHistory:output_type -> immudoc.v1.GetCollectionHistoryResponse
+	34, // 34: immudoc.v1.DocumentService.CreateIndex:output_type -> immudoc.v1.CreateIndexResponse
+	35, // 35: immudoc.v1.DocumentService.GetIndex:output_type -> immudoc.v1.GetIndexResponse
+	36, // 36: immudoc.v1.DocumentService.ListIndexes:output_type -> immudoc.v1.ListIndexesResponse
+	37, // 37: immudoc.v1.DocumentService.DropIndex:output_type -> immudoc.v1.DropIndexResponse
+	38, // 38: immudoc.v1.DocumentService.Insert:output_type -> immudoc.v1.InsertResponse
+	39, // 39: immudoc.v1.DocumentService.Replace:output_type -> immudoc.v1.ReplaceResponse
+	40, // 40: immudoc.v1.DocumentService.Update:output_type -> immudoc.v1.UpdateResponse
+	41, // 41: immudoc.v1.DocumentService.Delete:output_type -> immudoc.v1.DeleteResponse
+	42, // 42: immudoc.v1.DocumentService.Transact:output_type -> immudoc.v1.TransactResponse
+	43, // 43: immudoc.v1.DocumentService.UpdateMatching:output_type -> immudoc.v1.UpdateMatchingResponse
+	44, // 44: immudoc.v1.DocumentService.DeleteMatching:output_type -> immudoc.v1.DeleteMatchingResponse
+	45, // 45: immudoc.v1.DocumentService.Get:output_type -> immudoc.v1.GetResponse
+	46, // 46: immudoc.v1.DocumentService.Count:output_type -> immudoc.v1.CountResponse
+	47, // 47: immudoc.v1.DocumentService.History:output_type -> immudoc.v1.HistoryResponse
+	48, // 48: immudoc.v1.DocumentService.Scan:output_type -> immudoc.v1.ScanResponse
+	49, // 49: immudoc.v1.DocumentService.Explain:output_type -> immudoc.v1.ExplainResponse
+	50, // 50: immudoc.v1.DocumentService.Aggregate:output_type -> immudoc.v1.AggregateResponse
+	51, // 51: immudoc.v1.DocumentService.Distinct:output_type -> immudoc.v1.DistinctResponse
+	52, // 52: immudoc.v1.DocumentService.Watch:output_type -> immudoc.v1.WatchResponse
+	53, // 53: immudoc.v1.DocumentService.Prove:output_type -> immudoc.v1.ProveResponse
+	54, // 54: immudoc.v1.DocumentService.GetState:output_type -> immudoc.v1.GetStateResponse
+	55, // 55: immudoc.v1.DocumentService.Check:output_type -> immudoc.v1.CheckResponse
+	28, // [28:56] is the sub-list for method output_type
+	0,  // [0:28] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -22,6 +22,7 @@ const (
 	DocumentService_CreateCollection_FullMethodName     = "/immudoc.v1.DocumentService/CreateCollection"
 	DocumentService_GetCollection_FullMethodName        = "/immudoc.v1.DocumentService/GetCollection"
 	DocumentService_ListCollections_FullMethodName      = "/immudoc.v1.DocumentService/ListCollections"
+	DocumentService_AlterCollection_FullMethodName      = "/immudoc.v1.DocumentService/AlterCollection"
 	DocumentService_DropCollection_FullMethodName       = "/immudoc.v1.DocumentService/DropCollection"
 	DocumentService_GetCollectionHistory_FullMethodName = "/immudoc.v1.DocumentService/GetCollectionHistory"
 	DocumentService_CreateIndex_FullMethodName          = "/immudoc.v1.DocumentService/CreateIndex"
@@ -65,6 +66,9 @@ type DocumentServiceClient interface {
 	GetCollection(ctx context.Context, in *GetCollectionRequest, opts ...grpc.CallOption) (*GetCollectionResponse, error)
 	// ListCollections describes all collections.
 	ListCollections(ctx context.Context, in *ListCollectionsRequest, opts ...grpc.CallOption) (*ListCollectionsResponse, error)
+	// AlterCollection alters the rules of a collection. Documents that are there
+	// already stay as they are; whatever is written from then on keeps the rules.
+	AlterCollection(ctx context.Context, in *AlterCollectionRequest, opts ...grpc.CallOption) (*AlterCollectionResponse, error)
 	// DropCollection ends a collection. Its past stays readable and provable.
 	DropCollection(ctx context.Context, in *DropCollectionRequest, opts ...grpc.CallOption) (*DropCollectionResponse, error)
 	// GetCollectionHistory lists the states of all collections that had a name.
@@ -157,6 +161,16 @@ func (c *documentServiceClient) ListCollections(ctx context.Context, in *ListCol
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCollectionsResponse)
 	err := c.cc.Invoke(ctx, DocumentService_ListCollections_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *documentServiceClient) AlterCollection(ctx context.Context, in *AlterCollectionRequest, opts ...grpc.CallOption) (*AlterCollectionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AlterCollectionResponse)
+	err := c.cc.Invoke(ctx, DocumentService_AlterCollection_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -474,6 +488,9 @@ type DocumentServiceServer interface {
 	GetCollection(context.Context, *GetCollectionRequest) (*GetCollectionResponse, error)
 	// ListCollections describes all collections.
 	ListCollections(context.Context, *ListCollectionsRequest) (*ListCollectionsResponse, error)
+	// AlterCollection alters the rules of a collection. Documents that are there
+	// already stay as they are; whatever is written from then on keeps the rules.
+	AlterCollection(context.Context, *AlterCollectionRequest) (*AlterCollectionResponse, error)
 	// DropCollection ends a collection. Its past stays readable and provable.
 	DropCollection(context.Context, *DropCollectionRequest) (*DropCollectionResponse, error)
 	// GetCollectionHistory lists the states of all collections that had a name.
@@ -550,6 +567,9 @@ func (UnimplementedDocumentServiceServer) GetCollection(context.Context, *GetCol
 }
 func (UnimplementedDocumentServiceServer) ListCollections(context.Context, *ListCollectionsRequest) (*ListCollectionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCollections not implemented")
+}
+func (UnimplementedDocumentServiceServer) AlterCollection(context.Context, *AlterCollectionRequest) (*AlterCollectionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AlterCollection not implemented")
 }
 func (UnimplementedDocumentServiceServer) DropCollection(context.Context, *DropCollectionRequest) (*DropCollectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DropCollection not implemented")
@@ -694,6 +714,24 @@ func _DocumentService_ListCollections_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DocumentServiceServer).ListCollections(ctx, req.(*ListCollectionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocumentService_AlterCollection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AlterCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocumentServiceServer).AlterCollection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocumentService_AlterCollection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocumentServiceServer).AlterCollection(ctx, req.(*AlterCollectionRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1106,6 +1144,10 @@ var DocumentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCollections",
 			Handler:    _DocumentService_ListCollections_Handler,
+		},
+		{
+			MethodName: "AlterCollection",
+			Handler:    _DocumentService_AlterCollection_Handler,
 		},
 		{
 			MethodName: "DropCollection",

@@ -18,6 +18,8 @@ type CollectionOptions struct {
 	AppendOnly bool
 	// Compress stores longer documents compressed. Evidence is the same.
 	Compress bool
+	// Rules that every revision keeps. They can be altered later, as AppendOnly can.
+	Rules Rules
 }
 
 // Collection describes a collection as it was at some moment. It is the server's
@@ -28,7 +30,7 @@ type Collection struct {
 	Name      string
 	Options   CollectionOptions
 	Dropped   bool
-	Author    string // who created or dropped it
+	Author    string // who created it, altered its rules or dropped it
 	CreatedTx uint64
 	ChangedTx uint64    // the transaction of this state
 	Time      time.Time // of ChangedTx
@@ -48,11 +50,11 @@ func (c *Client) CreateCollection(ctx context.Context, name string, o Collection
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	got, err := c.service.CreateCollection(ctx, &documentschema.CreateCollectionRequest{Collection: name, Options: options})
+	got, err := c.service.CreateCollection(ctx, &documentschema.CreateCollectionRequest{Collection: name, Options: options, Rules: o.Rules.proto()})
 	if err != nil {
 		return nil, callError("create collection "+name, err)
 	}
-	return collectionOf(got.GetCollection()), nil
+	return collectionOf(got.GetCollection())
 }
 
 // Collection describes a collection as it was at a moment without Revision.
@@ -68,7 +70,7 @@ func (c *Client) Collection(ctx context.Context, name string, at Moment) (*Colle
 	if err != nil {
 		return nil, callError("collection "+name, err)
 	}
-	return collectionOf(got.GetCollection()), nil
+	return collectionOf(got.GetCollection())
 }
 
 // Collections lists the collections that exist at a moment without Revision, by
@@ -85,7 +87,7 @@ func (c *Client) Collections(ctx context.Context, at Moment) ([]*Collection, err
 	if err != nil {
 		return nil, callError("collections of "+c.database, err)
 	}
-	return collectionsOf(got.GetCollections()), nil
+	return collectionsOf(got.GetCollections())
 }
 
 // CollectionHistory lists every state of every collection that had the name,
@@ -98,7 +100,7 @@ func (c *Client) CollectionHistory(ctx context.Context, name string) ([]*Collect
 	if err != nil {
 		return nil, callError("history of collection "+name, err)
 	}
-	return collectionsOf(got.GetCollections()), nil
+	return collectionsOf(got.GetCollections())
 }
 
 // DropCollection ends a collection. Its past stays readable and provable.
@@ -110,18 +112,21 @@ func (c *Client) DropCollection(ctx context.Context, name string) (*Collection, 
 	if err != nil {
 		return nil, callError("drop collection "+name, err)
 	}
-	return collectionOf(got.GetCollection()), nil
+	return collectionOf(got.GetCollection())
 }
 
-func collectionsOf(in []*documentschema.Collection) []*Collection {
+func collectionsOf(in []*documentschema.Collection) ([]*Collection, error) {
 	out := make([]*Collection, len(in))
 	for i := range in {
-		out[i] = collectionOf(in[i])
+		var err error
+		if out[i], err = collectionOf(in[i]); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
-func collectionOf(in *documentschema.Collection) *Collection {
+func collectionOf(in *documentschema.Collection) (*Collection, error) {
 	c := &Collection{
 		ID: in.GetId(), Name: in.GetName(), Dropped: in.GetDropped(), Author: in.GetAuthor(),
 		CreatedTx: in.GetCreatedTransaction(), ChangedTx: in.GetTransaction(), Time: in.GetTime().AsTime(),
@@ -130,5 +135,9 @@ func collectionOf(in *documentschema.Collection) *Collection {
 	if in.GetOptions().GetEvidence() == documentschema.EvidenceMode_EVIDENCE_MODE_DOCUMENT {
 		c.Options.Evidence = ptree.ModeDocument
 	}
-	return c
+	var err error
+	if c.Options.Rules, err = rulesOf(in.GetRules()); err != nil {
+		return nil, fmt.Errorf("docclient: collection %s: %w", c.Name, err)
+	}
+	return c, nil
 }

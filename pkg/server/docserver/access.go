@@ -27,6 +27,7 @@ type access struct {
 // there is, for long, and is for those who administer the database.
 var methods = map[string]access{
 	schema.DocumentService_CreateCollection_FullMethodName:     {auth.PermissionRW, true},
+	schema.DocumentService_AlterCollection_FullMethodName:      {auth.PermissionRW, true},
 	schema.DocumentService_DropCollection_FullMethodName:       {auth.PermissionRW, true},
 	schema.DocumentService_CreateIndex_FullMethodName:          {auth.PermissionRW, true},
 	schema.DocumentService_DropIndex_FullMethodName:            {auth.PermissionRW, true},

@@ -26,7 +26,7 @@ func TestEveryMethodHasItsPermission(t *testing.T) {
 		require.Contains(t, methods, name)
 		declared = append(declared, name)
 	}
-	writes := []string{"CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Insert", "Replace", "Update", "Delete", "Transact", "UpdateMatching", "DeleteMatching"}
+	writes := []string{"CreateCollection", "AlterCollection", "DropCollection", "CreateIndex", "DropIndex", "Insert", "Replace", "Update", "Delete", "Transact", "UpdateMatching", "DeleteMatching"}
 	for name, need := range methods {
 		require.Contains(t, declared, name)
 		write := slices.Contains(writes, name[len("/immudoc.v1.DocumentService/"):])
@@ -60,6 +60,10 @@ var calls = []struct {
 }{
 	{schema.DocumentService_CreateCollection_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
 		_, err := c.CreateCollection(ctx, &schema.CreateCollectionRequest{Collection: "things"})
+		return err
+	}},
+	{schema.DocumentService_AlterCollection_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {
+		_, err := c.AlterCollection(ctx, &schema.AlterCollectionRequest{Collection: "things", Schema: []byte(`{"type":"object"}`)})
 		return err
 	}},
 	{schema.DocumentService_CreateIndex_FullMethodName, func(ctx context.Context, c schema.DocumentServiceClient) error {

@@ -3,6 +3,7 @@ package docserver
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/immudoc/immudoc/embedded/document"
 	"github.com/immudoc/immudoc/embedded/document/ptree"
@@ -13,6 +14,9 @@ import (
 func (s *service) CreateCollection(ctx context.Context, r *schema.CreateCollectionRequest) (*schema.CreateCollectionResponse, error) {
 	return serve(ctx, s, schema.DocumentService_CreateCollection_FullMethodName, 0, func(ctx context.Context, c *call) (*schema.CreateCollectionResponse, error) {
 		opts, err := collectionOptions(r.Options)
+		if err == nil {
+			opts.Rules, err = collectionRules(r.Rules)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -89,10 +93,20 @@ func (s *service) GetCollectionHistory(ctx context.Context, r *schema.GetCollect
 	})
 }
 
+// maxSchemas is how many bytes of schemas an answer about several collections has.
+const maxSchemas = 1 << 20
+
+// collectionMessages leaves the schemas out of the first of many.
 func collectionMessages(list []document.Collection) []*schema.Collection {
 	out := make([]*schema.Collection, len(list))
-	for i, c := range list {
+	left := maxSchemas
+	for i, c := range slices.Backward(list) {
 		out[i] = collectionMessage(c)
+		if rules := out[i].Rules; rules != nil {
+			if left -= len(rules.Schema); left < 0 && len(rules.Schema) > 0 {
+				rules.Schema, rules.SchemaOmitted = nil, true
+			}
+		}
 	}
 	return out
 }

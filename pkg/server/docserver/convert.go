@@ -140,5 +140,6 @@ func collectionMessage(c document.Collection) *schema.Collection {
 		Id: c.ID, Name: c.Name, Dropped: c.Dropped, Author: c.Author,
 		Options:            &schema.CollectionOptions{Evidence: evidence, AppendOnly: c.Options.AppendOnly, Compress: c.Options.Compress},
 		CreatedTransaction: c.CreatedTx, Transaction: c.ChangedTx, Time: timestamppb.New(c.Time),
+		Rules: rulesMessage(c.Options.Rules),
 	}
 }

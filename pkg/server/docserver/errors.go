@@ -53,11 +53,15 @@ var table = []struct {
 	{document.ErrRevisionConflict, codes.Aborted, "REVISION_CONFLICT"},
 	{document.ErrPrecondition, codes.FailedPrecondition, "PRECONDITION_FAILED"},
 	{document.ErrAppendOnly, codes.FailedPrecondition, "APPEND_ONLY"},
+	{document.ErrSchema, codes.InvalidArgument, "SCHEMA_VIOLATION"},
+	{document.ErrWriteOnce, codes.FailedPrecondition, "WRITE_ONCE"},
+	{document.ErrDocumentTooLarge, codes.InvalidArgument, "DOCUMENT_TOO_LARGE"},
 	{document.ErrIndexNotFound, codes.NotFound, "INDEX_NOT_FOUND"},
 	{document.ErrIndexExists, codes.AlreadyExists, "INDEX_EXISTS"},
 	{document.ErrIndexFailed, codes.FailedPrecondition, "INDEX_FAILED"},
 	{document.ErrUnique, codes.AlreadyExists, "NOT_UNIQUE"},
 
+	{document.ErrInvalidRules, codes.InvalidArgument, "INVALID_RULES"}, // also of a path
 	{document.ErrInvalidIndex, codes.InvalidArgument, "INVALID_INDEX"}, // also of its filter or fields
 	{document.ErrInvalidName, codes.InvalidArgument, "INVALID_NAME"},
 	{document.ErrInvalidID, codes.InvalidArgument, "INVALID_ID"},
@@ -161,6 +165,10 @@ func details(err error, reason string) []protoadapt.MessageV1 {
 	if errors.As(err, &change) {
 		info.Metadata["at"] = change.At
 	}
+	var rule *document.RuleError
+	if errors.As(err, &rule) {
+		out = append(out, ofRule(info, rule, reason))
+	}
 	var field *fieldError
 	if errors.As(err, &field) {
 		out = append(out, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
@@ -168,6 +176,20 @@ func details(err error, reason string) []protoadapt.MessageV1 {
 		}})
 	}
 	return out
+}
+
+// ofRule names the place in a document at which it would break a rule, in info too.
+func ofRule(info *errdetails.ErrorInfo, rule *document.RuleError, reason string) *errdetails.BadRequest {
+	info.Metadata["path"] = rule.Path
+	if rule.Schema != "" {
+		info.Metadata["keyword"], info.Metadata["schemaPath"] = rule.Keyword, rule.Schema
+	}
+	if rule.Limit > 0 {
+		info.Metadata["size"], info.Metadata["limit"] = strconv.Itoa(rule.Size), strconv.Itoa(rule.Limit)
+	}
+	return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+		{Field: rule.Path, Description: rule.Detail, Reason: reason},
+	}}
 }
 
 // resource names the collection or the document that an error is about, in info
