@@ -95,7 +95,9 @@ func TestCheckOfALiar(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Finding{Rule: "index", Tx: 7, Collection: "c", ID: value.String("x"), Index: "n", Detail: "wrong"}, *findings[0])
 	left := l.Check(ctx, CheckOptions{})
-	for range left.Findings() {
+	for f, err := range left.Findings() {
+		require.NoError(t, err)
+		require.Equal(t, "wrong", f.Detail)
 		break
 	}
 	require.Nil(t, left.Summary())
