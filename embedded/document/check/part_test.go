@@ -182,7 +182,7 @@ func BenchmarkHotDocument(b *testing.B) {
 			o.Durability = document.Flush
 			e, err := document.Open(b.TempDir(), o)
 			require.NoError(b, err)
-			defer e.Close() //nolint:errcheck // a benchmark
+			defer func() { require.NoError(b, e.Close()) }()
 			_, err = e.CreateCollection(ctx, "c", document.CollectionOptions{})
 			require.NoError(b, err)
 			createIndex(b, e, "c", "n", false)

@@ -184,7 +184,10 @@ func (e *exchange) checked(ctx context.Context, what string, o CheckOptions, s *
 			return nil, refused(what, &proof.CheckError{Check: proof.CheckAnchor, Detail: fmt.Sprintf("signature of the state of transaction %d", next.TxID), Err: err})
 		}
 	}
-	return out, e.c.trust.agree(ctx, next)
+	if err := e.c.trust.agree(ctx, next); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // agree proves that a state and the trusted one belong to the same ledger, and makes the
