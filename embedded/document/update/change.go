@@ -113,7 +113,7 @@ func (c Change) ApplyUntil(ctx context.Context, doc value.Value, now time.Time) 
 	switch {
 	case had && !has:
 		out = out.With(idField, id)
-	case has && !(had && value.Equal(own, id)):
+	case has && (!had || !value.Equal(own, id)):
 		return value.Null(), inapplicable(nil, "it would change _id to %s", short(own))
 	}
 	if out.Depth() > value.MaxDepth {

@@ -30,7 +30,7 @@ func (unset) apply(*run, place.Place, value.Value, bool) (value.Value, bool, err
 }
 
 func (unset) check(at place.Place, v value.Value, present, element bool) error {
-	if present && !(element && v.IsNull()) {
+	if present && (!element || !v.IsNull()) {
 		return unmet(at, "there is a value")
 	}
 	return nil

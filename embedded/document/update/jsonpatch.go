@@ -207,7 +207,7 @@ func (o *operation) change(doc value.Value, path []string, v value.Value, how ma
 	case value.KindObject:
 		child, ok := doc.Get(token)
 		switch {
-		case !ok && !(last && how == adding):
+		case !ok && (!last || how != adding):
 			return doc, o.missing(path, "the object has no member %q", token)
 		case last && how == removing:
 			return doc.Without(token), nil
