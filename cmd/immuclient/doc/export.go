@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -61,10 +62,23 @@ func exportFile(name string, list *docclient.List, meta bool, bar *progressbar.P
 }
 
 // writeWhole writes to a file of another name first, so that half of what it is to
-// hold is not mistaken for all of it.
+// hold is not mistaken for all of it. What is there and is no file, such as a device or
+// a pipe, is written to as it is.
 func writeWhole(name string, mode os.FileMode, write func(io.Writer) error) error {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a folder: name the file to write", name)
+	case err == nil && !info.Mode().IsRegular():
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(file), file.Close())
+	case err == nil: // the file that a link leads to, not the link
+		if name, err = filepath.EvalSymlinks(name); err != nil {
+			return err
+		}
 	}
 	part := name + ".part"
 	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
