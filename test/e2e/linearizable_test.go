@@ -142,7 +142,7 @@ func TestLinearizable(t *testing.T) {
 				if c == nil {
 					var err error
 					if c, err = docclient.Open(timeout(t), s.options(a)); err != nil {
-						time.Sleep(20 * time.Millisecond)
+						<-time.After(20 * time.Millisecond)
 						continue
 					}
 				}

@@ -57,7 +57,7 @@ func TestTransfers(t *testing.T) {
 			for ctx.Err() == nil {
 				c, err := docclient.Open(timeout(t), s.options(a))
 				if err != nil { // not up again
-					time.Sleep(50 * time.Millisecond)
+					<-time.After(50 * time.Millisecond)
 					continue
 				}
 				ready()
@@ -102,9 +102,9 @@ func TestTransfers(t *testing.T) {
 		return err
 	})
 	connected.Wait()
-	time.Sleep(length / 2)
+	<-time.After(length / 2)
 	s.restart(s.kill)
-	time.Sleep(length / 2)
+	<-time.After(length / 2)
 	cancel()
 	working.Wait()
 	close(failed)
