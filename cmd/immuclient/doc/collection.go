@@ -142,11 +142,11 @@ transaction or time: the past stays readable and provable.`,
 
 // description is the machine form of a collection.
 type description struct {
-	Name        string `json:"name"`
-	ID          uint32 `json:"id"`
-	Evidence    string `json:"evidence"`
-	AppendOnly  bool   `json:"appendOnly"`
-	Compress    bool   `json:"compress"`
+	Name       string `json:"name"`
+	ID         uint32 `json:"id"`
+	Evidence   string `json:"evidence"`
+	AppendOnly bool   `json:"appendOnly"`
+	Compress   bool   `json:"compress"`
 
 	Schema        *value.Value `json:"schema,omitempty"`
 	SchemaOmitted bool         `json:"schemaOmitted,omitempty"`
