@@ -143,8 +143,8 @@ func TestWhere(t *testing.T) {
 	v := s.check(parse(t, `{"a b":[1,4]}`))
 	require.Equal(t, "/a b/1", v.Path)
 	require.Equal(t, "/$defs/x%~1y/items/maximum", v.Schema)
-	require.Equal(t, "/a b/1: 4 is more than 3", v.Error())
-	require.Equal(t, "the document: property \"x\" is missing", compile(t, `{"required":["x"]}`).check(parse(t, `{}`)).Error())
+	require.Equal(t, "/a b/1: 4 is more than 3", v.String())
+	require.Equal(t, "the document: property \"x\" is missing", compile(t, `{"required":["x"]}`).check(parse(t, `{}`)).String())
 
 	v = compile(t, `{"$ref":"https://json-schema.org/draft/2020-12/schema"}`).check(parse(t, `{"type":1}`))
 	require.Equal(t, "https://json-schema.org/draft/2020-12/meta/validation#/properties/type/anyOf", v.Schema)

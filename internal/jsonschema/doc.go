@@ -85,8 +85,8 @@ type Violation struct {
 	Detail  string // what is wrong, for people
 }
 
-// Error implements error.
-func (v *Violation) Error() string {
+// String is the violation for people.
+func (v *Violation) String() string {
 	at := v.Path
 	if at == "" {
 		at = "the document"

@@ -196,14 +196,14 @@ func (s *Schema) check(id value.Value, body []byte) error {
 	}
 	compiled, err := s.compiled()
 	if err != nil {
-		return fmt.Errorf("the schema of the collection: %w", err)
+		return fmt.Errorf("%w: the schema of the collection: %w", ErrInvalid, err)
 	}
 	doc, err := canon.Decode(body)
 	if err != nil {
 		return err
 	}
 	if v := compiled.Check(id, doc, len(body)); v != nil {
-		return &Error{Rule: ErrSchema, Path: v.Path, Keyword: v.Keyword, Schema: v.Schema, Detail: v.Error()}
+		return &Error{Rule: ErrSchema, Path: v.Path, Keyword: v.Keyword, Schema: v.Schema, Detail: v.String()}
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ type plan struct {
 // document is the provisional newest revision of a document.
 type document struct {
 	record   *record.Record // nil if there never was one
-	content  *record.Record // the revision before a tombstone that this round wrote
+	content  *record.Record // the newest that is no tombstone, nil if it is gone; see lastContent
 	manifest proof.Hash     // of record; zero if that is gone
 	gone     error          // why the record has no more than its revision and operation
 	wave     int            // that wrote it, -1 if it was there before the round
@@ -247,11 +247,11 @@ func (p *plan) applyOp(ctx context.Context, op *Op, seen map[string]bool, left *
 		size += len(w.key) + len(w.value)
 	}
 	hash := rec.Manifest(coll.ID, coll.Name, canon.Encode(op.ID)).Hash()
-	w := documentWrite{collection: coll, key: key, record: rec, manifest: hash, index: index, bytes: size}
-	if rec.IsTombstone() && before.gone == nil {
-		w.content = before.record
+	content := rec
+	if rec.IsTombstone() {
+		content = before.content
 	}
-	return w, before, nil
+	return documentWrite{collection: coll, key: key, record: rec, content: content, manifest: hash, index: index, bytes: size}, before, nil
 }
 
 // time is that of all changes of the round that give documents the time.
@@ -285,6 +285,9 @@ func (p *plan) document(ctx context.Context, key []byte, coll *catalog.Collectio
 		}
 		if d.record, err = record.Decode(b); err != nil {
 			return nil, err
+		}
+		if !d.record.IsTombstone() {
+			d.content = d.record
 		}
 		_, id, err := keys.ParseDocument(key)
 		if err != nil {

@@ -42,15 +42,10 @@ func (p *plan) checkRules(ctx context.Context, op *Op, coll *catalog.Collection,
 // lastContent returns the newest record of a document that is no tombstone, nil if
 // it was truncated from the ledger.
 func (p *plan) lastContent(ctx context.Context, key []byte, d *document) (*record.Record, error) {
-	if !d.record.IsTombstone() {
-		if d.gone != nil {
-			return nil, nil
-		}
-		return d.record, nil
-	}
-	if d.wave >= 0 {
+	if !d.record.IsTombstone() || d.wave >= 0 {
 		return d.content, nil
 	}
+	// A tombstone that was there before the round: it stands behind what it ended.
 	tombstone, ok, err := p.view.Get(ctx, key, view.Newest)
 	if err != nil || !ok {
 		return nil, err
@@ -61,7 +56,7 @@ func (p *plan) lastContent(ctx context.Context, key []byte, d *document) (*recor
 	}
 	b, err := version.Value()
 	if errors.Is(err, view.ErrValueGone) {
-		return nil, nil
+		return nil, nil // nobody knows it any more
 	}
 	if err != nil {
 		return nil, err
