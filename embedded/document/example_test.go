@@ -205,3 +205,47 @@ func ExampleEngine_Watch() {
 	// 4 delete 1
 	// next: {4 1}
 }
+
+// A collection keeps its documents to a schema, and some values for good.
+func ExampleEngine_AlterCollection() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "immudoc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := document.Open(dir, document.DefaultOptions())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	rules := document.Rules{WriteOnce: []string{"serial"}, MaxSize: 1000}
+	if _, err := db.CreateCollection(ctx, "devices", document.CollectionOptions{Rules: rules}); err != nil {
+		log.Fatal(err)
+	}
+	schema, err := value.ParseJSON([]byte(`{"properties":{"serial":{"type":"string"},"volts":{"type":"number","maximum":60}}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.AlterCollection(ctx, "devices", document.Alteration{Schema: &schema}); err != nil {
+		log.Fatal(err)
+	}
+	for _, text := range []string{`{"_id":1,"serial":"A7","volts":12}`, `{"_id":2,"serial":"A8","volts":230}`} {
+		doc, err := value.ParseJSON([]byte(text))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := db.Insert(ctx, "devices", doc); err != nil {
+			fmt.Println(err)
+		}
+	}
+	patch, err := value.ParseJSON([]byte(`{"serial":"B1"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = db.Update(ctx, "devices", value.Int(1), patch)
+	fmt.Println(err)
+	// Output:
+	// collection devices, document 2: schema violation: /volts: 230 is more than 60 (maximum)
+	// collection devices, document 1: write-once violation: /serial has a value, which stays as it is
+}

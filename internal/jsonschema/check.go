@@ -15,7 +15,7 @@ const idField = "_id"
 // checker is one check of one document.
 type checker struct {
 	id      value.Value
-	steps   int        // left
+	steps   int64      // left
 	nesting int        // schemas entered and not left
 	stopped *Violation // the bound that was met; then nothing goes on
 
@@ -55,7 +55,9 @@ func (c *checker) pointer() string {
 }
 
 // spend takes steps off those that are left. It returns what to stop with if there are none.
-func (c *checker) spend(steps int) *Violation {
+func (c *checker) spend(steps int) *Violation { return c.spend64(int64(steps)) }
+
+func (c *checker) spend64(steps int64) *Violation {
 	if c.steps -= steps; c.steps < 0 {
 		return c.stop("checking it takes more steps than a document of its size is given; the schema looks at its values too often")
 	}

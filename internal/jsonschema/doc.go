@@ -69,7 +69,7 @@ type Schema struct{ root *node }
 // Check returns the first place where a document does not meet the schema, nil if it does. doc is the document without its
 // _id, which is id, and size its length in canonical form.
 func (s *Schema) Check(id, doc value.Value, size int) *Violation {
-	c := &checker{id: id, steps: MinSteps + size*StepsPerByte}
+	c := &checker{id: id, steps: MinSteps + int64(size)*StepsPerByte}
 	_, violation := c.eval(s.root, doc, false)
 	if c.stopped != nil {
 		return c.stopped

@@ -125,7 +125,7 @@ func (e *evaluation) text() *Violation {
 // matches reports whether a text holds a match of a pattern.
 func (c *checker) matches(p *pattern, text string) (ok bool, stop *Violation) {
 	// A step of a pattern takes a fraction of the time of one here.
-	if stop := c.spend(1 + len(text)*p.steps/16); stop != nil {
+	if stop := c.spend64(1 + int64(len(text))*int64(p.steps)/16); stop != nil {
 		return false, stop
 	}
 	return p.MatchString(text), nil

@@ -34,7 +34,7 @@ var countKeywords = []string{
 	"minLength", "maxLength", "minItems", "maxItems", "minContains", "maxContains", "minProperties", "maxProperties",
 }
 
-const maxCount = 1 << 53
+const maxCount = math.MaxInt32
 
 // source is a schema as it was given, and where in it schemas stand.
 type source struct {
