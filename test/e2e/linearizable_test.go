@@ -11,8 +11,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/immudoc/immudoc/embedded/document/proof"
 	"github.com/immudoc/immudoc/embedded/document/value"
@@ -155,7 +153,7 @@ func TestLinearizable(t *testing.T) {
 				if err != nil {
 					closeClient(c)
 					c = nil
-					if status.Code(err) != codes.Unavailable {
+					if !wasKilled(err) {
 						failed <- fmt.Errorf("%+v: %w", r, err)
 						return
 					}
