@@ -202,6 +202,7 @@ func (e *Engine) WaitIndex(ctx context.Context, collection, name string) (Index,
 // IndexError says why an index failed.
 type IndexError struct{ Index Index }
 
+// Error names the index, why, and what to do.
 func (e *IndexError) Error() string {
 	return fmt.Sprintf("index %s of %s could not be built: %s; drop it, mend the documents, and create it again",
 		e.Index.Options.Name, e.Index.Collection, e.Index.Failure)

@@ -70,6 +70,7 @@ type Error struct {
 	Detail string
 }
 
+// Error begins with the place, as a JSON Pointer.
 func (e *Error) Error() string { return fmt.Sprintf("at %s: %s", e.At.Pointer(), e.Detail) }
 
 func failf(at place.Place, format string, args ...any) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/immudoc/immudoc/embedded/document/value"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // operator is one operator. It has either apply, which is given all operands, or lazy, which asks for those it needs.
@@ -95,17 +96,10 @@ func noNull(op, want string, args []Result, is func(value.Kind) bool) (bool, err
 		case !r.Present || r.IsNull():
 			whole = false
 		case !is(r.Kind()):
-			return false, fmt.Errorf("%w: %s takes %s, not %s", ErrOperand, op, want, article(r.Kind()))
+			return false, fmt.Errorf("%w: %s takes %s, not %s", ErrOperand, op, want, wording.Kind(r.Kind()))
 		}
 	}
 	return whole, nil
-}
-
-func article(k value.Kind) string {
-	if strings.ContainsRune("aio", rune(k.String()[0])) {
-		return "an " + k.String()
-	}
-	return "a " + k.String()
 }
 
 func isString(k value.Kind) bool { return k == value.KindString }
@@ -206,7 +200,7 @@ func size(args []Result) (Result, error) {
 	if args[0].Kind() != value.KindArray {
 		what := "nothing"
 		if args[0].Present {
-			what = article(args[0].Kind())
+			what = wording.Kind(args[0].Kind())
 		}
 		return Result{}, fmt.Errorf("%w: $size takes an array, not %s", ErrOperand, what)
 	}

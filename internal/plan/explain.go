@@ -112,6 +112,7 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
+// String is what is read, in one line.
 func (a ExplainedAccess) String() string {
 	s := a.Stage
 	if a.Index != "" {

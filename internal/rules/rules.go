@@ -219,6 +219,7 @@ type Error struct {
 	Detail  string // what is wrong, for people
 }
 
+// Error names the rule, what is wrong, and the keyword of the schema.
 func (e *Error) Error() string {
 	text := e.Rule.Error() + ": " + e.Detail
 	if e.Keyword != "" {

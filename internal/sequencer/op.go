@@ -42,6 +42,7 @@ type OpError struct {
 	Err        error
 }
 
+// Error names the collection, the document if it has an id, and the reason.
 func (e *OpError) Error() string {
 	where := "collection " + e.Collection
 	if !e.ID.IsNull() {
@@ -67,6 +68,7 @@ func (e *OpError) Unwrap() error { return e.Err }
 // id that was never used.
 type RevisionError struct{ Expected, Newest uint64 }
 
+// Error names both revisions.
 func (e *RevisionError) Error() string {
 	return fmt.Sprintf("%v: expected revision %d, the newest is %d", ErrRevisionConflict, e.Expected, e.Newest)
 }

@@ -18,6 +18,7 @@ type UniqueError struct {
 	Holder value.Value // of the document that has it
 }
 
+// Error names the index and both documents.
 func (e *UniqueError) Error() string {
 	fields := make([]string, len(e.Index.Fields))
 	for i, f := range e.Index.Fields {
@@ -36,6 +37,7 @@ const maxConflicts = 16
 // ConflictsError says which documents keep a unique index from being built.
 type ConflictsError struct{ Conflicts []*UniqueError }
 
+// Error names each pair of documents.
 func (e *ConflictsError) Error() string {
 	lines := make([]string, len(e.Conflicts))
 	for i, c := range e.Conflicts {

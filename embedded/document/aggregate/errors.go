@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/immudoc/immudoc/embedded/document/filter"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/expression"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // Limits of a pipeline.
@@ -92,16 +92,6 @@ func about(at place.Place, doc value.Value, err error) error {
 	return fmt.Errorf("%w at %s%s: %w", class, at.Pointer(), which, err)
 }
 
-// short is a value in a message.
-func short(v value.Value) string {
-	const most = 60
-	b := v.AppendJSON(nil)
-	if len(b) > most {
-		return strings.ToValidUTF8(string(b[:most]), "") + "…"
-	}
-	return string(b)
-}
-
 // NoCollection marks a source's error as [ErrNoCollection]. Its text stays as it is.
 func NoCollection(err error) error { return &noCollectionError{err} }
 
@@ -109,3 +99,6 @@ type noCollectionError struct{ err error }
 
 func (e *noCollectionError) Error() string   { return e.err.Error() }
 func (e *noCollectionError) Unwrap() []error { return []error{ErrNoCollection, e.err} }
+
+// short is a value in a message.
+func short(v value.Value) string { return wording.Value(v, 60) }

@@ -14,6 +14,7 @@ import (
 	"github.com/immudoc/immudoc/internal/keys"
 	"github.com/immudoc/immudoc/internal/place"
 	"github.com/immudoc/immudoc/internal/sorter"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // group is $group.
@@ -56,7 +57,7 @@ func (p *parser) group(at place.Place, operand value.Value) (stage, error) {
 		here = here.In(op)
 		f := field{name: name, make: accumulators[op]}
 		if f.make == nil {
-			return nil, failf(here, "unknown accumulator %s; there are %s", op, names(accumulators))
+			return nil, failf(here, "unknown accumulator %s; there are %s", op, wording.Names(accumulators))
 		}
 		if op == "$count" && (of.Kind() != value.KindObject || of.Len() != 0) {
 			return nil, failf(here, `$count counts documents: write {"$count": {}}`)

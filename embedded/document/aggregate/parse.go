@@ -9,6 +9,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/expression"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // Parse reads a pipeline: an array of objects with one stage each. Errors are of type *[Error].
@@ -30,7 +31,7 @@ func Parse(v value.Value) (Pipeline, error) {
 		at = at.In(name)
 		parse, known := stages[name]
 		if !known {
-			return Pipeline{}, failf(at, "unknown stage %s; there are %s", name, names(stages))
+			return Pipeline{}, failf(at, "unknown stage %s; there are %s", name, wording.Names(stages))
 		}
 		step, err := parse(&p, at, operand)
 		if err != nil {
@@ -60,15 +61,6 @@ func init() {
 		"$count":     (*parser).count,
 		"$lookup":    (*parser).lookup,
 	}
-}
-
-func names[V any](of map[string]V) string {
-	list := make([]string, 0, len(of))
-	for name := range of {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return strings.Join(list, " ")
 }
 
 // parser counts what it reads against the limits.

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -12,12 +11,13 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/expression"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // list checks the operand of an operator that takes a list.
 func list(at place.Place, op string, operand value.Value) error {
 	if operand.Kind() != value.KindArray {
-		return failf(at, "%s needs an array, not %s", op, article(operand.Kind()))
+		return failf(at, "%s needs an array, not %s", op, wording.Kind(operand.Kind()))
 	}
 	if n := operand.Len(); n > MaxList {
 		return failf(at, "%s of %d values, the limit is %d", op, n, MaxList)
@@ -59,7 +59,7 @@ func (p *parser) exists(at place.Place, path fieldpath.Path, operand value.Value
 		want, ok = n == 1, true
 	}
 	if !ok {
-		return nil, failf(at, "$exists needs true or false, not %s", article(operand.Kind()))
+		return nil, failf(at, "$exists needs true or false, not %s", wording.Kind(operand.Kind()))
 	}
 	if !want {
 		return Not{Of: Exists{Path: path}}, nil
@@ -149,7 +149,7 @@ func (p *parser) allOf(at place.Place, path fieldpath.Path, operand value.Value)
 
 func (p *parser) elemMatch(at place.Place, path fieldpath.Path, operand value.Value) (Expr, error) {
 	if operand.Kind() != value.KindObject {
-		return nil, failf(at, "$elemMatch needs an object, not %s", article(operand.Kind()))
+		return nil, failf(at, "$elemMatch needs an object, not %s", wording.Kind(operand.Kind()))
 	}
 	p.indexes += path.Indexes()
 	p.elements++
@@ -206,14 +206,14 @@ func (p *parser) mod(at place.Place, path fieldpath.Path, operand value.Value) (
 func (p *parser) regex(at place.Place, path fieldpath.Path, pattern, options value.Value) (Expr, error) {
 	text, ok := pattern.AsString()
 	if !ok {
-		return nil, failf(at, "$regex needs a string, not %s", article(pattern.Kind()))
+		return nil, failf(at, "$regex needs a string, not %s", wording.Kind(pattern.Kind()))
 	}
 	if len(text) > MaxPattern {
 		return nil, failf(at, "a pattern of %d bytes, the limit is %d", len(text), MaxPattern)
 	}
 	flags, ok := options.AsString()
 	if !ok && !options.IsNull() {
-		return nil, failf(at, "$options needs a string, not %s", article(options.Kind()))
+		return nil, failf(at, "$options needs a string, not %s", wording.Kind(options.Kind()))
 	}
 	for i, f := range flags {
 		if !strings.ContainsRune("ims", f) || strings.ContainsRune(flags[:i], f) {
@@ -256,11 +256,4 @@ func programSize(re *syntax.Regexp) int {
 }
 
 // short is a value in a message.
-func short(v value.Value) string {
-	const most = 40
-	b := v.AppendJSON(nil)
-	if len(b) > most {
-		return fmt.Sprintf("%s…", strings.ToValidUTF8(string(b[:most]), ""))
-	}
-	return string(b)
-}
+func short(v value.Value) string { return wording.Value(v, 40) }

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/expression"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // Parse reads a filter. Errors are of type *[Error].
@@ -59,7 +59,7 @@ func all(of []Expr) Expr {
 // filter reads an object whose members are conditions.
 func (p *parser) filter(at place.Place, v value.Value) (Expr, error) {
 	if v.Kind() != value.KindObject {
-		return nil, failf(at, "a filter is an object, not %s", article(v.Kind()))
+		return nil, failf(at, "a filter is an object, not %s", wording.Kind(v.Kind()))
 	}
 	if err := p.Enter(at); err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (p *parser) operators(at place.Place, path fieldpath.Path, operand value.Va
 		parse, known := operators[op]
 		switch {
 		case !known && strings.HasPrefix(op, "$"):
-			err = failf(here, "unknown operator %s; on a path may stand %s", op, names())
+			err = failf(here, "unknown operator %s; on a path may stand %s", op, wording.Names(operators))
 		case !known:
 			err = failf(here, "operators and the key %q in one object: it is either operators or a value to be equal to", op)
 		case op == "$options":
@@ -208,24 +208,4 @@ func (p *parser) operators(at place.Place, path fieldpath.Path, operand value.Va
 		of = append(of, e)
 	}
 	return of, nil
-}
-
-func names() string {
-	list := make([]string, 0, len(operators))
-	for name := range operators {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return strings.Join(list, " ")
-}
-
-func article(k value.Kind) string {
-	switch name := k.String(); {
-	case k == value.KindNull || k == value.KindBytes:
-		return name
-	case strings.ContainsRune("aeio", rune(name[0])):
-		return "an " + name
-	default:
-		return "a " + name
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 const idField = "_id"
@@ -41,7 +42,7 @@ func Parse(v value.Value) (Change, error) {
 	case value.KindObject:
 		f, err = parseObject(v)
 	default:
-		err = invalid(nil, "an update is an object, or a list of operations, not %s", article(v.Kind()))
+		err = invalid(nil, "an update is an object, or a list of operations, not %s", wording.Kind(v.Kind()))
 	}
 	if err != nil {
 		return Change{}, err
@@ -106,7 +107,7 @@ func (c Change) ApplyUntil(ctx context.Context, doc value.Value, now time.Time) 
 		return value.Null(), err
 	}
 	if out.Kind() != value.KindObject {
-		return value.Null(), inapplicable(nil, "it would make the document %s", article(out.Kind()))
+		return value.Null(), inapplicable(nil, "it would make the document %s", wording.Kind(out.Kind()))
 	}
 	id, had := doc.Get(idField)
 	own, has := out.Get(idField)
@@ -129,7 +130,7 @@ func (c Change) Check(after value.Value, latest time.Time) error {
 		return nil
 	}
 	if after.Kind() != value.KindObject {
-		return unmet(nil, "there is %s", article(after.Kind()))
+		return unmet(nil, "there is %s", wording.Kind(after.Kind()))
 	}
 	if err := c.form.check(after); err != nil {
 		return err

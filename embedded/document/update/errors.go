@@ -3,10 +3,10 @@ package update
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // Limits of a change.
@@ -36,6 +36,7 @@ type Error struct {
 	Detail string
 }
 
+// Error names the class, the place and what is wrong.
 func (e *Error) Error() string {
 	at := e.At
 	if at == "" {
@@ -63,27 +64,11 @@ func unmet(at place.Place, format string, args ...any) error {
 	return fail(ErrUnmet, at, format, args...)
 }
 
-// article is a kind in a sentence.
-func article(k value.Kind) string {
-	switch name := k.String(); {
-	case k == value.KindNull || k == value.KindBytes:
-		return name
-	case strings.ContainsRune("aeio", rune(name[0])):
-		return "an " + name
-	default:
-		return "a " + name
-	}
-}
-
 // short shows a value in a message.
 func short(v value.Value) string {
 	const most = 60
 	if v.Kind().IsContainer() || v.Len() > most {
-		return article(v.Kind())
+		return wording.Kind(v.Kind())
 	}
-	text := string(v.AppendJSON(nil))
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
+	return wording.Value(v, most)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/canon"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // jsonPatch is a JSON Patch (RFC 6902).
@@ -46,13 +47,13 @@ func parseJSONPatch(v value.Value) (form, error) {
 func parseOperation(at place.Place, v value.Value) (o operation, err error) {
 	o.at = at
 	if v.Kind() != value.KindObject {
-		return o, invalid(at, "an operation is an object with op and path, not %s", article(v.Kind()))
+		return o, invalid(at, "an operation is an object with op and path, not %s", wording.Kind(v.Kind()))
 	}
 	name, _ := v.Get("op")
 	o.op, _ = name.AsString()
 	more, known := operationMembers[o.op]
 	if !known {
-		return o, invalid(at.In("op"), "unknown operation %s; there are %s", short(name), names(operationMembers))
+		return o, invalid(at.In("op"), "unknown operation %s; there are %s", short(name), wording.Names(operationMembers))
 	}
 	if o.path, err = pointer(at, v, "path"); err != nil {
 		return o, err
@@ -248,7 +249,7 @@ func (o *operation) change(doc value.Value, path []string, v value.Value, how ma
 		}
 		return value.UncheckedArray(list), nil
 	}
-	return doc, o.missing(path, "%s has no %q", article(doc.Kind()), token)
+	return doc, o.missing(path, "%s has no %q", wording.Kind(doc.Kind()), token)
 }
 
 func (o *operation) missing(rest []string, format string, args ...any) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // operators are the update operators of a change, as a tree of their paths.
@@ -72,7 +73,7 @@ func parseOperators(v value.Value) (*operators, error) {
 		at := place.Place{name}
 		parse, known := parsers[name]
 		if !known {
-			return nil, invalid(at, "unknown operator %s; there are %s", name, names(parsers))
+			return nil, invalid(at, "unknown operator %s; there are %s", name, wording.Names(parsers))
 		}
 		if paths.Kind() != value.KindObject || paths.Len() == 0 {
 			return nil, invalid(at, `%s takes an object of paths, as in {"a.b": ...}, not %s`, name, empty(paths))
@@ -103,17 +104,7 @@ func empty(v value.Value) string {
 	if v.Kind().IsContainer() && v.Len() == 0 {
 		return "an empty one"
 	}
-	return article(v.Kind())
-}
-
-// names lists the keys of a map.
-func names[V any](m map[string]V) string {
-	list := make([]string, 0, len(m))
-	for name := range m {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return strings.Join(list, " ")
+	return wording.Kind(v.Kind())
 }
 
 // builder makes the tree.

@@ -10,6 +10,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/expression"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // push is $push: values are put at a position, then the array is sorted, then cut.
@@ -43,7 +44,7 @@ func parsePush(at place.Place, v value.Value) (operator, error) {
 	}
 	for name := range v.Members() {
 		if _, known := modifiers[name]; !known {
-			return nil, invalid(at.In(name), "unknown modifier %s; there are %s", name, names(modifiers))
+			return nil, invalid(at.In(name), "unknown modifier %s; there are %s", name, wording.Names(modifiers))
 		}
 	}
 	var p push

@@ -4,6 +4,7 @@ import (
 	"github.com/immudoc/immudoc/embedded/document/fieldpath"
 	"github.com/immudoc/immudoc/embedded/document/value"
 	"github.com/immudoc/immudoc/internal/place"
+	"github.com/immudoc/immudoc/internal/wording"
 )
 
 // node is a place on the paths of a change: one with an operator, or one on the way to others.
@@ -111,7 +112,7 @@ func (n *node) applyToArray(r *run, old value.Value) (value.Value, bool, error) 
 func (n *node) bar(r *run, kind value.Kind) error {
 	_, keep, err := n.apply(r, value.Null(), false)
 	if err == nil && keep {
-		err = inapplicable(n.first().at, "%s stands in the way: it has no %q", article(kind), n.step.Key)
+		err = inapplicable(n.first().at, "%s stands in the way: it has no %q", wording.Kind(kind), n.step.Key)
 	}
 	return err
 }

@@ -77,6 +77,7 @@ var ErrIndexFailed = errors.New("docclient: index failed")
 // IndexError says why an index failed.
 type IndexError struct{ Index *Index }
 
+// Error names the index and why, in one line.
 func (e *IndexError) Error() string {
 	return fmt.Sprintf("docclient: index %s of %s could not be built: %s",
 		e.Index.Options.Name, e.Index.Collection, strings.ReplaceAll(e.Index.Failure, "\n", " ")) // it cannot begin a line of its own
